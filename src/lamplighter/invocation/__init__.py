@@ -1,0 +1,1 @@
+"""The one door: every way to run a function ends in `Invocation.invoke`."""

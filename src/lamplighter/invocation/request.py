@@ -1,0 +1,58 @@
+"""The records that pass through the one door. Must not know the wire, storage or sandboxes."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from lamplighter.resources.functions.model import FunctionConfiguration
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvokeRequest:
+    """One invoke. `invocation_type` is RequestResponse, Event or DryRun; `qualifier` a version, an alias or None."""
+
+    request_id: str
+    account_id: str
+    region: str
+    function_name: str
+    qualifier: str | None = None
+    invocation_type: str = "RequestResponse"
+    payload: bytes = b""
+    client_context: str | None = None
+    tenant_id: str | None = None
+    trace_header: str = ""
+    wants_log_tail: bool = False
+    invoked_arn: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvokeResult:
+    """What the function answered. `function_error` is Unhandled, Handled or None; `log_tail` the last 4 KiB of log.
+
+    `stream` is set instead of `payload` for a streamed response.
+    """
+
+    status_code: int = 200
+    payload: bytes = b""
+    stream: AsyncIterator[bytes] | None = None
+    function_error: str | None = None
+    executed_version: str = "$LATEST"
+    log_tail: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolvedFunction:
+    """A function version ready to be invoked, with what admission must know. `alias` is the alias asked for, if any."""
+
+    configuration: FunctionConfiguration
+    alias: str | None = None
+    reserved_concurrency: int | None = None
+    extra: dict[str, str] = field(default_factory=dict)
+
+
+class FunctionDirectory(Protocol):
+    """Where the door looks functions up. Synchronous and cached: it is on the warm path (no disk I/O there)."""
+
+    def resolve(self, account_id: str, region: str, name: str, qualifier: str | None) -> ResolvedFunction:
+        """The version that `qualifier` stands for. Raises ResourceNotFoundException with AWS's words."""
+        ...

@@ -1,0 +1,1 @@
+"""The lowest layer: ARNs, ids, clock and limits. Pure; imports the standard library only."""

@@ -1,0 +1,1 @@
+"""What happened: function logs, and later metrics, traces and metering."""

@@ -1,0 +1,1 @@
+"""One folder per resource: `model` and `rules` are pure, `table` is the stored form."""

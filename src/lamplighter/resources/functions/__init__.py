@@ -1,0 +1,1 @@
+"""Functions: their configuration, rules and stored form."""

@@ -1,0 +1,119 @@
+"""The small Protocol between execution environments and isolation drivers.
+
+A sandbox is an isolated process tree with a read-only root filesystem, a private /tmp, cgroup limits and one
+listening socket: the Runtime API on 127.0.0.1:9001 of its own network namespace, accepted from outside. Drivers
+must not know what a function, an invoke or a log line is.
+"""
+
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Bind:
+    """A directory or file of the host, mounted read-only (unless `writable`) at `target` inside."""
+
+    source: Path
+    target: str
+    writable: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxSpec:
+    """Everything a driver needs to start one sandbox.
+
+    `root` is the runtime's root filesystem directory (mounted read-only); `binds` are applied in order on top of it;
+    `layers` are merged at /opt, the last one winning. `argv` runs as the unprivileged user in `cwd`. `cpu_fraction`
+    is a share of one core, applied only when `limit_cpu` is called. Sizes in bytes.
+    """
+
+    sandbox_id: str
+    root: Path
+    binds: tuple[Bind, ...] = ()
+    layers: tuple[Path, ...] = ()
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    cwd: str = "/var/task"
+    hostname: str = "169.254.100.1"
+    memory_bytes: int
+    cpu_fraction: float
+    tmp_bytes: int
+    processes: int = 1024
+    open_files: int = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessExit:
+    """How a process ended: an exit `code`, or the `signal` that killed it; `is_out_of_memory` if the kernel's OOM
+    killer struck inside the sandbox.
+    """
+
+    code: int | None
+    signal: int | None
+    is_out_of_memory: bool = False
+
+
+class SandboxProcess(Protocol):
+    """One process started inside a sandbox (the runtime, or later an extension)."""
+
+    name: str
+
+    async def wait(self) -> ProcessExit:
+        """Return when the process has ended; may be awaited by several callers and after the end."""
+        ...
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the process; nothing happens when it is already gone."""
+        ...
+
+
+class Sandbox(Protocol):
+    """A running sandbox. `runtime_api` is non-blocking and listening; `output_fd` is the read end of the pipe that
+    stdout and stderr of every process inside write to (non-blocking; end of file when all have ended).
+    """
+
+    sandbox_id: str
+    runtime_api: socket.socket
+    output_fd: int
+    runtime: SandboxProcess
+
+    async def start_process(self, name: str, argv: tuple[str, ...], env: Mapping[str, str]) -> SandboxProcess:
+        """Start a further process (an extension) under the same limits and user."""
+        ...
+
+    def limit_cpu(self) -> None:
+        """Apply the CPU quota: called at the first /next, because Lambda lets init burst."""
+        ...
+
+    def freeze(self) -> None: ...
+
+    def thaw(self) -> None: ...
+
+    def memory_peak_bytes(self) -> int:
+        """The most memory the sandbox has used so far; 0 where the machine cannot tell."""
+        ...
+
+    async def kill(self) -> None:
+        """End every process inside at once and return when cgroups, mounts and files are gone. Idempotent."""
+        ...
+
+
+class SandboxFailed(Exception):
+    """The platform could not build the sandbox (never the function's fault); says what to do."""
+
+
+class SandboxDriver(Protocol):
+    """Builds sandboxes of one isolation kind. `isolation` lists what holds and what this machine lacks."""
+
+    name: str
+
+    async def start(self, spec: SandboxSpec) -> Sandbox:
+        """Build a sandbox and start `spec.argv` in it. Raises SandboxFailed."""
+        ...
+
+    async def close(self) -> None:
+        """Kill every sandbox of this driver and end its helper processes."""
+        ...

@@ -1,0 +1,1 @@
+"""Durable state: transactions over named tables, queues, timers, blobs, unpacked packages. Knows no AWS words."""
