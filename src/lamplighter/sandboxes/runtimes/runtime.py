@@ -15,8 +15,9 @@ class Runtime:
     """One installed runtime.
 
     `name` is Lambda's identifier (python3.12, nodejs22.x, provided.al2023). `argv` is the bootstrap command inside the
-    root filesystem; `{handler}` in it stands for the function's handler. `env` holds the runtime's own variables (LANG, PATH,
-    LD_LIBRARY_PATH, PYTHONPATH, NODE_PATH, AWS_EXECUTION_ENV ...). `source` tells where it came from: host or debian.
+    root filesystem; `{handler}` in it stands for the function's handler. `env` holds the runtime's own variables
+    (LANG, PATH, LD_LIBRARY_PATH, PYTHONPATH, NODE_PATH, AWS_EXECUTION_ENV ...). `source` tells where it came from:
+    host or debian.
     """
 
     name: str
