@@ -1,0 +1,403 @@
+"""One HTTP/1.1 connection of a listener: requests in, answers out in the order of the requests.
+
+An asyncio.Protocol over httptools. A request reaches the handler when it is complete; the handler answers through
+the Exchange, at once or later, from anywhere in the event loop. Must not know what the requests mean.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol, cast
+
+import httptools
+
+from lamplighter.wire.http_exchange import Exchange, ResponseStream, WriteGate
+from lamplighter.wire.http_message import (
+    BodyLimit,
+    Headers,
+    HttpLimits,
+    HttpRequest,
+    HttpResponse,
+    Refusal,
+    Refuse,
+    has_body,
+    render_head,
+)
+
+_COPY_BYTES = 65_536
+_LINGER_SECONDS = 2.0
+
+
+class Owner(Protocol):
+    """What a connection asks of the server that accepted it."""
+
+    limits: HttpLimits
+    refuse: Refuse
+    body_limit: BodyLimit
+    monotonic: Callable[[], float]
+    is_closing: bool
+
+    def admit(self, connection: "HttpConnection") -> bool: ...
+
+    def forget(self, connection: "HttpConnection") -> None: ...
+
+    def handle(self, request: HttpRequest, exchange: Exchange) -> None: ...
+
+    def report(self, error: BaseException) -> None: ...
+
+    def date_line(self) -> str: ...
+
+
+class HttpConnection(asyncio.Protocol):
+    """The protocol of one connection. `deadline` is looked at by the server's coarse timer."""
+
+    def __init__(self, server: Owner) -> None:
+        self._server = server
+        self._limits = server.limits
+        self.deadline: float | None = None
+        self._deadline_status = 0
+        self._transport: asyncio.Transport | None = None
+        self._parser = httptools.HttpRequestParser(self)
+        self._peer = ""
+        self._gate = WriteGate()
+        self._exchange: Exchange | None = None
+        self._waiting: deque[tuple[HttpRequest, bool] | Refusal] = deque()
+        self._is_dispatching = False
+        self._is_reading = True
+        self._is_refused = False
+        self._is_closing_soon = False
+        self._buffered_before = 0
+        self._reset_message()
+
+    def _reset_message(self) -> None:
+        self._url: list[bytes] = []
+        self._raw_headers: list[tuple[bytes, bytes]] = []
+        self._headers: dict[str, str] = {}
+        self._parts: list[bytes] = []
+        self._method = ""
+        self._path = ""
+        self._query = ""
+        self._head_bytes = 0
+        self._body_bytes = 0
+        self._body_limit = 0
+        self._is_in_head = False
+        self._is_skipping = False
+
+    # --- the transport's side
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        address = transport.get_extra_info("peername")
+        self._peer = address[0] if isinstance(address, tuple) else ""
+        self._wait(self._limits.header_seconds, 408)
+        if not self._server.admit(self):
+            self._refuse(Refusal(503, "Too many connections."))
+
+    def connection_lost(self, exc: Exception | None) -> None:  # asyncio's signature
+        self._transport = None
+        self.deadline = None
+        self._waiting.clear()
+        self._server.forget(self)
+        self._gate.release()
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            exchange.hang_up()
+
+    def pause_writing(self) -> None:
+        self._gate.shut()
+        self._buffered_before = self._buffered()
+        self._wait(self._limits.write_stall_seconds, 0)
+
+    def resume_writing(self) -> None:
+        self._gate.release()
+        self._wait(None, 0)
+
+    def _buffered(self) -> int:
+        return self._transport.get_write_buffer_size() if self._transport is not None else 0
+
+    def data_received(self, data: bytes) -> None:
+        if self._is_refused:
+            return
+        was_in_head = self._is_in_head
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._is_closing_soon = True
+        except httptools.HttpParserError as error:
+            self._refuse_parse(error)
+            return
+        if self._is_in_head:
+            self._head_bytes += len(data) if was_in_head else 0
+            if self._is_head_too_large():
+                self._refuse(Refusal(431, "Request header fields are too large."))
+        elif self._body_bytes and self._exchange is None:
+            self._wait(self._limits.body_stall_seconds, 408)
+
+    def eof_received(self) -> bool:
+        return False
+
+    # --- the parser's side
+
+    def on_message_begin(self) -> None:
+        self._reset_message()
+        self._is_in_head = True
+        if self._exchange is None:
+            self._wait(self._limits.header_seconds, 408)
+
+    def on_url(self, part: bytes) -> None:
+        self._url.append(part)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._raw_headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        self._is_in_head = False
+        if self._is_refused:
+            return
+        self._method = self._parser.get_method().decode("latin-1")
+        self._path, self._query = _split_target(b"".join(self._url).decode("latin-1"))
+        self._headers = headers = _collect(self._raw_headers)
+        refusal = self._head_refusal()
+        if refusal is not None:
+            self._refuse(refusal)
+            return
+        if "content-length" in headers or "transfer-encoding" in headers:
+            self._expect_body()
+
+    def _head_refusal(self) -> Refusal | None:
+        self._head_bytes = sum([len(name) + len(value) for name, value in self._raw_headers]) + len(self._path)
+        if self._is_head_too_large():
+            return Refusal(431, "Request header fields are too large.", self._method, self._path)
+        if "host" not in self._headers and self._parser.get_http_version() == "1.1":
+            return Refusal(400, "The Host header is missing.", self._method, self._path)
+        if not self._path.startswith("/") and self._path != "*":
+            return Refusal(400, "The request target is not a path.", self._method, self._path)
+        return None
+
+    def _is_head_too_large(self) -> bool:
+        return self._head_bytes > self._limits.header_bytes or len(self._raw_headers) > self._limits.header_count
+
+    def _expect_body(self) -> None:
+        server = self._server
+        self._body_limit = server.body_limit(self._method, self._path)
+        length = self._headers.get("content-length", "")
+        expects_continue = self._headers.get("expect", "").lower() == "100-continue"
+        if length.isdigit() and int(length) > self._body_limit:
+            if expects_continue:  # the client may never send the body, so the connection cannot be read on
+                self._refuse(self._too_large())
+            else:
+                self._skip_body()
+        elif expects_continue and self._is_quiet():
+            self._write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if self._exchange is None:
+            self._wait(self._limits.body_stall_seconds, 408)
+
+    def _is_quiet(self) -> bool:
+        return self._exchange is None and not self._waiting
+
+    def on_body(self, part: bytes) -> None:
+        if self._is_refused:
+            return
+        self._body_bytes += len(part)
+        if self._is_skipping:
+            if self._body_bytes > self._limits.drained_bytes:
+                self.abort()
+        elif self._body_bytes > self._body_limit:
+            self._skip_body()
+        else:
+            self._parts.append(part)
+
+    def _skip_body(self) -> None:
+        """Refuse a body that is too large, yet read it to its end, or the client would see a reset, not the answer."""
+        self._is_skipping = True
+        self._parts.clear()
+        self._enqueue(self._too_large())
+
+    def _too_large(self) -> Refusal:
+        return Refusal(413, "The request body is too large.", self._method, self._path, self._body_limit)
+
+    def on_message_complete(self) -> None:
+        if self._is_refused or self._is_skipping:
+            return
+        parts = self._parts
+        body = parts[0] if len(parts) == 1 else b"".join(parts)
+        request = HttpRequest(self._method, self._path, self._query, self._headers, body, self._peer)
+        is_last = not self._parser.should_keep_alive()
+        if self._exchange is None and not self._waiting and not self._is_dispatching:
+            self._is_dispatching = True
+            self._handle(request, is_last=is_last)
+            self._is_dispatching = False
+            self._dispatch()
+        else:
+            self._enqueue((request, is_last))
+
+    # --- requests to the handler, one at a time
+
+    def _enqueue(self, item: tuple[HttpRequest, bool] | Refusal) -> None:
+        self._waiting.append(item)
+        self._dispatch()
+        transport = self._transport
+        if len(self._waiting) >= self._limits.pipelined_requests and self._is_reading and transport is not None:
+            self._is_reading = False
+            transport.pause_reading()
+
+    def _dispatch(self) -> None:
+        """Hand out waiting requests until one stays unanswered. A loop, so that a long pipeline cannot recurse."""
+        if self._is_dispatching:
+            return
+        self._is_dispatching = True
+        while self._waiting and self._exchange is None and self._transport is not None:
+            item = self._waiting.popleft()
+            if isinstance(item, Refusal):
+                self._answer_refusal(item)
+            else:
+                self._handle(item[0], is_last=item[1])
+        self._is_dispatching = False
+        if not self._is_reading and not self._waiting and self._transport is not None:
+            self._is_reading = True
+            self._transport.resume_reading()
+
+    def _handle(self, request: HttpRequest, *, is_last: bool) -> None:
+        self.deadline = None
+        self._exchange = exchange = Exchange(self, request.method, is_last=is_last or self._is_closing_soon)
+        self._server.handle(request, exchange)
+
+    # --- answers
+
+    def write_answer(self, exchange: Exchange, status: int, headers: Headers, body: bytes) -> bool:
+        """Write a complete answer in one go and move on to the next request."""
+        if self._transport is None or self._transport.is_closing():
+            return False
+        is_last = exchange.is_last or self._server.is_closing
+        tail = "Connection: close\r\n\r\n" if is_last else "\r\n"
+        date = self._server.date_line()
+        head = render_head(status, headers, f"{date}Content-Length: {len(body)}\r\n{tail}")
+        if not body or not has_body(exchange.method, status):
+            self._transport.write(head)
+        elif len(body) <= _COPY_BYTES:
+            self._transport.write(head + body)
+        else:
+            self._transport.writelines((head, body))
+        self.finish(exchange)
+        return True
+
+    def begin_stream(self, exchange: Exchange, status: int, headers: Headers) -> ResponseStream:
+        """Write the head of a chunked answer (ended by closing, for HTTP/1.0) and return its stream."""
+        is_chunked = self._parser.get_http_version() != "1.0"
+        exchange.is_last = exchange.is_last or not is_chunked or self._server.is_closing
+        framing = "Transfer-Encoding: chunked\r\n" if is_chunked else ""
+        tail = "Connection: close\r\n\r\n" if exchange.is_last else "\r\n"
+        self._write(render_head(status, headers, f"{self._server.date_line()}{framing}{tail}"))
+        has_content = has_body(exchange.method, status)
+        return ResponseStream(self, exchange, self._gate, is_chunked=is_chunked, has_content=has_content)
+
+    def write_part(self, data: bytes) -> None:
+        """Part of a streamed answer."""
+        self._write(data)
+
+    def _write(self, data: bytes) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(data)
+
+    def finish(self, exchange: Exchange) -> None:
+        """The answer is complete: close, or go on with the next request."""
+        if self._exchange is not exchange:
+            return
+        self._exchange = None
+        exchange.on_hang_up = None
+        if self._transport is None:
+            return
+        if exchange.is_last or (self._server.is_closing and not self._waiting):
+            self._transport.close()
+            return
+        if not self._waiting and self._is_between_messages():
+            self._wait(self._limits.idle_seconds, 0)
+        self._dispatch()
+
+    def _is_between_messages(self) -> bool:
+        return not self._is_in_head
+
+    def abort(self) -> None:
+        """Drop the connection without flushing."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    # --- refusals
+
+    def _refuse_parse(self, error: httptools.HttpParserError) -> None:
+        if isinstance(error, httptools.HttpParserCallbackError) and error.__context__ is not None:
+            self._server.report(error.__context__)
+            self._refuse(Refusal(500, "The request could not be handled.", self._method, self._path))
+            return
+        self._refuse(Refusal(400, f"Malformed HTTP request: {error}.", self._method, self._path))
+
+    def _refuse(self, refusal: Refusal) -> None:
+        """Answer what cannot be read on from, in its turn, then close."""
+        if self._is_refused:
+            return
+        self._is_refused = True
+        self._is_closing_soon = True
+        self._enqueue(refusal)
+
+    def _answer_refusal(self, refusal: Refusal) -> None:
+        response: HttpResponse = self._server.refuse(refusal)
+        self._exchange = exchange = Exchange(self, refusal.method, is_last=False)
+        if not self._is_refused:
+            exchange.send(response.status, response.headers, response.body)
+            return
+        headers = (*response.headers, ("Connection", "close"))
+        exchange.send(response.status, headers, response.body)
+        self._linger()
+
+    def _linger(self) -> None:
+        """Half-close and read on for a moment: closing over unread bytes would reset the answer away."""
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        if transport.can_write_eof():
+            transport.write_eof()
+        self.deadline = None
+        asyncio.get_running_loop().call_later(_LINGER_SECONDS, transport.close)
+
+    # --- time
+
+    def _wait(self, seconds: float | None, status: int) -> None:
+        self.deadline = None if seconds is None else self._server.monotonic() + seconds
+        self._deadline_status = status
+
+    def expire(self, now: float) -> None:
+        """Called by the coarse timer when `deadline` has passed."""
+        if self._gate.is_shut and self._buffered() < self._buffered_before:
+            self._buffered_before = self._buffered()
+            self._wait(self._limits.write_stall_seconds, 0)
+        elif self._deadline_status and (self._url or self._raw_headers or self._body_bytes) and not self._gate.is_shut:
+            self._refuse(Refusal(self._deadline_status, f"The request was not complete in time ({now:.0f})."))
+        else:
+            self.abort()
+
+    def close_if_idle(self) -> None:
+        """Close between requests; a connection with a request in flight closes after its answer."""
+        if self._exchange is None and not self._waiting and self._transport is not None:
+            self._transport.close()
+
+
+def _split_target(target: str) -> tuple[str, str]:
+    """Raw path and query of a request target; the absolute form loses its scheme and authority."""
+    if not target.startswith("/") and "://" in target:
+        after = target.split("://", 1)[1]
+        slash = after.find("/")
+        target = after[slash:] if slash >= 0 else "/"
+    path, _, query = target.partition("?")
+    return path, query
+
+
+def _collect(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Lower-case header names; values of repeated headers joined with commas, as RFC 9110 allows."""
+    headers = {name.lower().decode("latin-1"): value.decode("latin-1") for name, value in raw}
+    if len(headers) == len(raw):
+        return headers
+    headers = {}
+    for name_bytes, value_bytes in raw:
+        name, value = name_bytes.lower().decode("latin-1"), value_bytes.decode("latin-1")
+        headers[name] = f"{headers[name]},{value}" if name in headers else value
+    return headers

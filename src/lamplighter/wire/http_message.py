@@ -1,0 +1,111 @@
+"""What travels over HTTP/1.1: the request as a handler sees it, the answer as bytes, and the limits of a listener.
+
+Pure: must not know sockets, connections or who handles what.
+"""
+
+from collections.abc import Callable, Sequence
+from email.utils import formatdate
+from http import HTTPStatus
+
+import msgspec
+
+Headers = Sequence[tuple[str, str]]
+
+_BODILESS = frozenset({204, 304})
+_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
+
+
+class HttpRequest(msgspec.Struct, frozen=True):
+    """One complete request. `path` is raw (still percent-encoded), `query` what follows the question mark.
+
+    Header names are lower-case; a repeated header is joined with commas. `peer` is the client's address ("" on a unix
+    socket).
+    """
+
+    method: str
+    path: str
+    query: str
+    headers: dict[str, str]
+    body: bytes
+    peer: str
+
+
+class HttpResponse(msgspec.Struct, frozen=True):
+    """A complete answer. Content-Length, Date and Connection are added by the server."""
+
+    status: int
+    headers: Headers = ()
+    body: bytes = b""
+
+
+class HttpLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """What one listener accepts. A time of None means no limit, and no timer."""
+
+    header_bytes: int = 65_536
+    header_count: int = 200
+    body_bytes: int = 6_291_556
+    drained_bytes: int = 268_435_456
+    pipelined_requests: int = 16
+    connections: int = 10_000
+    header_seconds: float | None = 10.0
+    body_stall_seconds: float | None = 30.0
+    idle_seconds: float | None = 75.0
+    write_stall_seconds: float | None = 120.0
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """Why the protocol refused a request before any handler saw it. `method` and `path` are empty when unreadable."""
+
+    status: int
+    reason: str
+    method: str = ""
+    path: str = ""
+    limit: int = 0
+
+
+Refuse = Callable[[Refusal], HttpResponse]
+BodyLimit = Callable[[str, str], int]
+
+
+def plain_refusal(refusal: Refusal) -> HttpResponse:
+    """A refusal in plain text."""
+    return HttpResponse(refusal.status, (("Content-Type", "text/plain"),), refusal.reason.encode())
+
+
+def status_line(status: int) -> str:
+    return _STATUS_LINES.get(status) or f"HTTP/1.1 {status} Status\r\n"
+
+
+def has_body(method: str, status: int) -> bool:
+    """Whether an answer of `status` to `method` carries its body on the wire."""
+    return method != "HEAD" and status not in _BODILESS and status >= HTTPStatus.OK
+
+
+def render_head(status: int, headers: Headers, closing: str) -> bytes:
+    """Status line and headers as bytes; `closing` holds the framing headers and the blank line.
+
+    A line break inside a value (a function may choose some values) is replaced, so that nobody splits the answer.
+    """
+    text = "".join([f"{name}: {value}\r\n" for name, value in headers])
+    if text.count("\n") != len(headers) or text.count("\r") != len(headers):
+        text = "".join([f"{_one_line(name)}: {_one_line(value)}\r\n" for name, value in headers])
+    return f"{status_line(status)}{text}{closing}".encode("latin-1", "replace")
+
+
+def _one_line(text: str) -> str:
+    return text.replace("\r", " ").replace("\n", " ")
+
+
+class DateLine:
+    """The Date header line, formatted once a second."""
+
+    def __init__(self) -> None:
+        self._second = -1
+        self._line = ""
+
+    def at(self, now: float) -> str:
+        second = int(now)
+        if second != self._second:
+            self._second = second
+            self._line = f"Date: {formatdate(second, usegmt=True)}\r\n"
+        return self._line
