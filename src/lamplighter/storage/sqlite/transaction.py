@@ -1,0 +1,64 @@
+"""One decision's view of the write connection. The savepoint is set at its first write, so that reads cost nothing.
+
+Must not know batching: the writer begins and commits around it.
+"""
+
+import builtins
+from typing import LiteralString
+
+import apsw
+
+from lamplighter.storage.sqlite import records
+from lamplighter.storage.storage import StorageFull
+
+FULL_MESSAGE = "the disk is nearly full: new writes are refused until space is freed"
+
+
+class SqliteTransaction:
+    """Implements storage.Transaction on the writer's connection; lives for one run of one decision."""
+
+    __slots__ = ("_connection", "_execute", "_has_savepoint", "_may_grow")
+
+    def __init__(self, connection: apsw.Connection, *, may_grow: bool) -> None:
+        self._connection = connection
+        self._execute = connection.execute
+        self._may_grow = may_grow
+        self._has_savepoint = False
+
+    def get(self, table: LiteralString, key: str) -> bytes | None:
+        return records.get_record(self._connection, table, key)
+
+    def list(
+        self, table: LiteralString, prefix: str, *, after: str | None = None, limit: int | None = None
+    ) -> builtins.list[tuple[str, bytes]]:
+        return records.list_records(self._connection, table, prefix, after, limit)
+
+    def put(self, table: LiteralString, key: str, value: bytes) -> None:
+        self._before_growth()
+        self._execute(records.PUT, (table, key, value))
+
+    def delete(self, table: LiteralString, key: str) -> bool:
+        self._before_write()
+        self._execute(records.DELETE, (table, key))
+        return self._connection.changes() > 0
+
+    def keep(self) -> None:
+        """Fold this decision's writes into the batch."""
+        if self._has_savepoint:
+            self._execute("RELEASE decision")
+
+    def undo(self) -> None:
+        """Take this decision's writes back, unless SQLite has already rolled the whole batch back."""
+        if self._has_savepoint and self._connection.in_transaction:
+            self._execute("ROLLBACK TO decision")
+            self._execute("RELEASE decision")
+
+    def _before_growth(self) -> None:
+        if not self._may_grow:
+            raise StorageFull(FULL_MESSAGE)
+        self._before_write()
+
+    def _before_write(self) -> None:
+        if not self._has_savepoint:
+            self._execute("SAVEPOINT decision")
+            self._has_savepoint = True
