@@ -1,0 +1,316 @@
+"""The Signature Version 4 verifier: who sent this request, proven by their secret key, in AWS's own words when not.
+
+Accepts the Authorization header and presigned queries. Decides purely from (request, body digest, keys, now); the
+caller hashes the body (`body_digest`), because a large one belongs in a thread. Must not know what the request asks.
+"""
+
+import asyncio
+import hashlib
+import hmac
+import re
+from base64 import b64encode
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from urllib.parse import unquote
+
+from lamplighter.aws.errors import (
+    IncompleteSignatureException,
+    InvalidSignatureException,
+    MissingAuthenticationTokenException,
+    UnrecognizedClientException,
+)
+from lamplighter.identity.canonical import (
+    ALGORITHM,
+    EMPTY_DIGEST,
+    TERMINATOR,
+    UNSIGNED_PAYLOAD,
+    Scope,
+    canonical_path,
+    canonical_query,
+    canonical_request,
+    signature,
+)
+from lamplighter.identity.context import Principal
+from lamplighter.identity.keys import AccessKey, KeyRing
+from lamplighter.wire.http_message import HttpRequest
+
+INLINE_HASH_BYTES = 65_536
+_UNSIGNED_BODY_SERVICES = frozenset({"s3"})
+_LONG_SKEW_SERVICES = frozenset({"s3"})
+_SKEW_MINUTES = 5
+_LONG_SKEW_MINUTES = 15
+_LONGEST_EXPIRY_SECONDS = 604_800
+_SCOPE_PARTS = 5
+_REGION = re.compile(r"[a-z]{2}(-[a-z]+){1,3}-[0-9]{1,2}", re.ASCII)
+_DATE = re.compile(r"[0-9]{8}T[0-9]{6}Z", re.ASCII)
+
+_MISMATCH = (
+    "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key "
+    "and signing method. Consult the service documentation for details."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls, and the region and service that the signature was made for."""
+
+    principal: Principal
+    region: str
+    service: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignedParts:
+    """What a request claims about its own signature. `expires` in seconds for a presigned query, else None."""
+
+    credential: str
+    signed_headers: tuple[str, ...]
+    signature: str
+    timestamp: str
+    session_token: str | None
+    expires: int | None
+
+
+async def body_digest(body: bytes) -> str:
+    """SHA-256 of a body: at once when small, in a thread (hashlib lets others run) when large."""
+    if not body:
+        return EMPTY_DIGEST
+    if len(body) <= INLINE_HASH_BYTES:
+        return hashlib.sha256(body).hexdigest()
+    return (await asyncio.to_thread(hashlib.sha256, body)).hexdigest()
+
+
+def is_presigned(request: HttpRequest) -> bool:
+    return "X-Amz-Algorithm=" in request.query
+
+
+def claimed_scope(request: HttpRequest) -> Scope | None:
+    """The credential scope a request claims, unproven; None when it claims none that can be read."""
+    header = request.headers.get("authorization", "")
+    if header:
+        credential = _header_fields(header).get("Credential", "")
+    else:
+        credential = _query_fields(request.query).get("X-Amz-Credential", "")
+    parts = credential.rsplit("/", _SCOPE_PARTS - 1)
+    return Scope(*parts[:4]) if len(parts) == _SCOPE_PARTS else None
+
+
+class SignatureVerifier:
+    """Proves requests against a key ring."""
+
+    def __init__(self, keys: KeyRing) -> None:
+        self._keys = keys
+
+    def verify(self, request: HttpRequest, digest: str, now: float) -> Caller:
+        """The caller, or the AWS error that says what is wrong. `digest` is the hex SHA-256 of the body."""
+        parts = _read_parts(request)
+        scope = _read_scope(parts.credential)
+        key = self._keys.find(scope.access_key_id)
+        if key is None or not _same(key.session_token or "", parts.session_token or ""):
+            raise UnrecognizedClientException("The security token included in the request is invalid.")
+        _check_scope(scope, parts.timestamp)
+        _check_time(parts, scope.service, now)
+        _check_signed_headers(request, parts)
+        self._check_signature(request, parts, scope, key, digest)
+        return Caller(key.principal, scope.region, scope.service)
+
+    def _check_signature(
+        self, request: HttpRequest, parts: SignedParts, scope: Scope, key: AccessKey, digest: str
+    ) -> None:
+        text = canonical_request(
+            request.method,
+            canonical_path(request.path, scope.service),
+            canonical_query(request.query),
+            request.headers,
+            parts.signed_headers,
+            _signed_digest(request, parts, scope, digest),
+        )
+        expected = signature(key.secret_access_key, scope, parts.timestamp, text)
+        if not _same(expected, parts.signature):
+            raise InvalidSignatureException(_MISMATCH)
+
+
+def _same(left: str, right: str) -> bool:
+    return hmac.compare_digest(left.encode("utf-8", "surrogateescape"), right.encode("utf-8", "surrogateescape"))
+
+
+# --- reading the claims
+
+
+def _read_parts(request: HttpRequest) -> SignedParts:
+    header = request.headers.get("authorization")
+    if header is not None:
+        return _read_header(request, header)
+    if is_presigned(request):
+        return _read_query(request)
+    raise MissingAuthenticationTokenException("Missing Authentication Token")
+
+
+def _header_fields(header: str) -> dict[str, str]:
+    """The key=value pairs behind the algorithm; empty when a pair is given twice, since then none can be trusted."""
+    _, _, rest = header.partition(" ")
+    pairs = [piece.strip().partition("=") for piece in rest.split(",")]
+    fields = {name: value for name, _, value in pairs}
+    return fields if len(fields) == len(pairs) else {}
+
+
+def _read_header(request: HttpRequest, header: str) -> SignedParts:
+    headers = request.headers
+    if not header.startswith(ALGORITHM + " "):
+        raise IncompleteSignatureException(
+            f"Authorization header requires the algorithm '{ALGORITHM}'. {_shown(header)}"
+        )
+    fields = _header_fields(header)
+    complaints = [
+        f"Authorization header requires '{name}' parameter."
+        for name in ("Credential", "Signature", "SignedHeaders")
+        if not fields.get(name)
+    ]
+    if "x-amz-date" not in headers and "date" not in headers:
+        complaints.append("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.")
+    if complaints:
+        raise IncompleteSignatureException(f"{' '.join(complaints)} {_shown(header)}")
+    return SignedParts(
+        fields["Credential"],
+        tuple(fields["SignedHeaders"].split(";")),
+        fields["Signature"],
+        _timestamp(headers),
+        headers.get("x-amz-security-token"),
+        None,
+    )
+
+
+def _shown(header: str) -> str:
+    """AWS shows a hash of the header instead of the header, which may hold secrets in the wrong place."""
+    digest = b64encode(hashlib.sha256(header.encode()).digest()).decode()
+    return f"(Hashed with SHA-256 and encoded with Base64) Authorization={digest}"
+
+
+def _timestamp(headers: dict[str, str]) -> str:
+    stamp = headers.get("x-amz-date")
+    if stamp is None:
+        try:
+            stamp = parsedate_to_datetime(headers["date"]).astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+        except ValueError:
+            stamp = headers["date"]
+    return _checked_timestamp(stamp)
+
+
+def _checked_timestamp(stamp: str) -> str:
+    if _parse_time(stamp) is None:
+        raise IncompleteSignatureException(
+            f"Date must be in ISO-8601 'basic format'. Got '{stamp}'. See http://en.wikipedia.org/wiki/ISO_8601"
+        )
+    return stamp
+
+
+def _query_fields(query: str) -> dict[str, str]:
+    return {name: unquote(value) for name, _, value in (piece.partition("=") for piece in query.split("&"))}
+
+
+def _read_query(request: HttpRequest) -> SignedParts:
+    fields = _query_fields(request.query)
+    names = ("X-Amz-Credential", "X-Amz-Signature", "X-Amz-SignedHeaders", "X-Amz-Date", "X-Amz-Expires")
+    complaints = [f"AWS query-string parameters must include '{name}'." for name in names if not fields.get(name)]
+    if fields["X-Amz-Algorithm"] != ALGORITHM:
+        complaints.append(f"AWS query-string parameter 'X-Amz-Algorithm' must be '{ALGORITHM}'.")
+    expires = fields.get("X-Amz-Expires", "")
+    if expires and not (expires.isascii() and expires.isdigit() and 0 < int(expires) <= _LONGEST_EXPIRY_SECONDS):
+        complaints.append(f"'X-Amz-Expires' must be a number of seconds from 1 to {_LONGEST_EXPIRY_SECONDS}.")
+    if complaints:
+        raise IncompleteSignatureException(f"{' '.join(complaints)} Re-examine the query-string parameters.")
+    return SignedParts(
+        fields["X-Amz-Credential"],
+        tuple(fields["X-Amz-SignedHeaders"].split(";")),
+        fields["X-Amz-Signature"],
+        _checked_timestamp(fields["X-Amz-Date"]),
+        fields.get("X-Amz-Security-Token"),
+        int(expires),
+    )
+
+
+def _read_scope(credential: str) -> Scope:
+    parts = credential.split("/")
+    if len(parts) != _SCOPE_PARTS:
+        raise IncompleteSignatureException(
+            "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, "
+            f"got '{credential}'."
+        )
+    if parts[4] != TERMINATOR:
+        raise InvalidSignatureException(
+            f"Credential should be scoped with a valid terminator: '{TERMINATOR}', not '{parts[4]}'."
+        )
+    return Scope(*parts[:4])
+
+
+# --- checking the claims
+
+
+def _check_scope(scope: Scope, timestamp: str) -> None:
+    if not _REGION.fullmatch(scope.region):
+        raise InvalidSignatureException("Credential should be scoped to a valid region.")
+    if scope.date != timestamp[:8]:
+        raise InvalidSignatureException(
+            "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "
+            f"'{scope.date}' != '{timestamp[:8]}', from '{timestamp}'."
+        )
+
+
+def _parse_time(stamp: str) -> datetime | None:
+    if not _DATE.fullmatch(stamp):
+        return None
+    year, month, day = int(stamp[:4]), int(stamp[4:6]), int(stamp[6:8])
+    try:  # by hand: strptime costs as much as the whole rest of the verification
+        return datetime(year, month, day, int(stamp[9:11]), int(stamp[11:13]), int(stamp[13:15]), tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+def _check_time(parts: SignedParts, service: str, now: float) -> None:
+    minutes = _LONG_SKEW_MINUTES if service in _LONG_SKEW_SERVICES else _SKEW_MINUTES
+    skew = timedelta(minutes=minutes)
+    signed_at = _parse_time(parts.timestamp)
+    current = datetime.fromtimestamp(now, UTC)
+    if signed_at is None:
+        raise InvalidSignatureException(_MISMATCH)
+    valid = skew if parts.expires is None else timedelta(seconds=parts.expires)
+    if current - signed_at > valid:
+        span = f"{minutes} min." if parts.expires is None else f"{parts.expires} sec."
+        raise InvalidSignatureException(
+            f"Signature expired: {parts.timestamp} is now earlier than {_stamp(current - valid)} "
+            f"({_stamp(current)} - {span})"
+        )
+    if signed_at - current > skew:
+        raise InvalidSignatureException(
+            f"Signature not yet current: {parts.timestamp} is still later than {_stamp(current + skew)} "
+            f"({_stamp(current)} + {minutes} min.)"
+        )
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.strftime("%Y%m%dT%H%M%SZ")
+
+
+def _check_signed_headers(request: HttpRequest, parts: SignedParts) -> None:
+    signed = frozenset(parts.signed_headers)
+    if "host" not in signed:
+        raise InvalidSignatureException("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")
+    unsigned = sorted(name for name in request.headers if name.startswith("x-amz-") and name not in signed)
+    if unsigned:
+        raise InvalidSignatureException(
+            f"There were headers present in the request which were not signed: {', '.join(unsigned)}."
+        )
+    absent = sorted(name for name in signed if name not in request.headers)
+    if absent:
+        raise InvalidSignatureException(f"Signed headers are missing in the request: {', '.join(absent)}.")
+
+
+def _signed_digest(request: HttpRequest, parts: SignedParts, scope: Scope, digest: str) -> str:
+    """The body digest that goes into the signature: always the real one, but where AWS lets a body go unsigned."""
+    claimed = request.headers.get("x-amz-content-sha256")
+    if scope.service in _UNSIGNED_BODY_SERVICES and (claimed == UNSIGNED_PAYLOAD or parts.expires is not None):
+        return UNSIGNED_PAYLOAD
+    if claimed is not None and not _same(claimed, digest):
+        raise InvalidSignatureException(_MISMATCH)
+    return digest
