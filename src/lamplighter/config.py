@@ -1,0 +1,214 @@
+"""The configuration of one server: a frozen record made from defaults, a TOML file, the environment and flags.
+
+Later sources win. An unknown setting is refused with a sentence, so that a misspelt one is never silently ignored.
+Must not know what the settings are used for; only `app` reads it.
+"""
+
+import os
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+PREFIX = "LAMPLIGHTER_"
+MODES = ("up", "dev")
+DEFAULT_PORT = 4566
+DEFAULT_ACCOUNT = "000000000000"
+DEFAULT_REGION = "us-east-1"
+_ENVIRONMENT_ONLY = frozenset({"CONFIG"})
+
+
+class ConfigurationRefused(Exception):
+    """A setting cannot be used; the message says which, where it came from and what is allowed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """Every setting, one field each. Flags, TOML keys and LAMPLIGHTER_* variables carry the same names.
+
+    `driver` None lets the machine decide; `insecure_listen` allows plain HTTP beyond loopback.
+    """
+
+    mode: str = "up"
+    data_dir: Path
+    host: str = "127.0.0.1"
+    port: int = DEFAULT_PORT
+    account_id: str = DEFAULT_ACCOUNT
+    region: str = DEFAULT_REGION
+    driver: str | None = None
+    insecure_listen: bool = False
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    drain_seconds: float = 30.0
+    idle_environment_seconds: float = 300.0
+    log_level: str = "warning"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether any credentials will do."""
+        return self.mode == "dev"
+
+    @property
+    def credentials_file(self) -> Path:
+        return self.data_dir / "credentials"
+
+    @property
+    def endpoint_file(self) -> Path:
+        return self.data_dir / "endpoint.json"
+
+
+def default_data_dir(environment: Mapping[str, str], *, is_root: bool) -> Path:
+    """LAMPLIGHTER_DATA_DIR, else /var/lib/lamplighter for root, else the XDG data folder of the user."""
+    chosen = environment.get(f"{PREFIX}DATA_DIR")
+    if chosen:
+        return Path(chosen).expanduser().absolute()
+    if is_root:
+        return Path("/var/lib/lamplighter")
+    shared = environment.get("XDG_DATA_HOME") or str(Path(environment.get("HOME", "~")).expanduser() / ".local/share")
+    return Path(shared) / "lamplighter"
+
+
+def read_configuration(
+    flags: Mapping[str, Any], environment: Mapping[str, str], *, is_root: bool | None = None
+) -> Configuration:
+    """The configuration from all sources. `flags` that are None were not given. Raises ConfigurationRefused."""
+    is_root = os.geteuid() == 0 if is_root is None else is_root
+    given = {name: value for name, value in flags.items() if value is not None}
+    from_environment = {
+        name.removeprefix(PREFIX).lower(): value
+        for name, value in environment.items()
+        if name.startswith(PREFIX) and name.removeprefix(PREFIX) not in _ENVIRONMENT_ONLY
+    }
+    file = given.pop("config", None) or environment.get(f"{PREFIX}CONFIG")
+    settings: dict[str, Any] = {"data_dir": default_data_dir(environment, is_root=is_root)}
+    if file:
+        settings.update(_checked(_read_toml(Path(file)), f"in {file}"))
+    settings.update(_checked(from_environment, "in the environment"))
+    settings.update(_checked(given, "on the command line"))
+    configuration = Configuration(**settings)
+    _check_together(configuration)
+    return configuration
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            return tomllib.load(file)
+    except OSError as error:
+        raise ConfigurationRefused(f"cannot read {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationRefused(f"{path} is not TOML: {error}") from error
+
+
+def _checked(settings: Mapping[str, Any], place: str) -> dict[str, Any]:
+    checked = {}
+    for name, value in settings.items():
+        read = _READERS.get(name)
+        if read is None:
+            raise ConfigurationRefused(f"unknown setting {name!r} {place}: known are {', '.join(sorted(_READERS))}")
+        try:
+            checked[name] = read(value)
+        except (ValueError, TypeError) as error:
+            raise ConfigurationRefused(f"setting {name!r} {place} cannot be {value!r}: {error}") from error
+    return checked
+
+
+def _check_together(configuration: Configuration) -> None:
+    """What no single setting can tell: loopback, TLS and the open mode."""
+    if (configuration.tls_certificate is None) != (configuration.tls_key is None):
+        raise ConfigurationRefused("tls_certificate and tls_key belong together: give both or neither")
+    if is_loopback(configuration.host):
+        return
+    if configuration.is_open:
+        raise ConfigurationRefused(
+            f"`dev` accepts any credentials and so listens on loopback only, not on {configuration.host}: "
+            "use `lamplighter up`"
+        )
+    if configuration.tls_certificate is None and not configuration.insecure_listen:
+        raise ConfigurationRefused(
+            f"listening on {configuration.host} needs TLS: give tls_certificate and tls_key, "
+            "or allow plain HTTP with --insecure-listen"
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach `host`."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+# --- one reader for each setting: text (environment) or TOML value -> value
+
+
+def _one_of(*allowed: str) -> Callable[[Any], str]:
+    def read(value: Any) -> str:
+        if value not in allowed:
+            raise ValueError(f"allowed are {', '.join(allowed)}")
+        return str(value)
+
+    return read
+
+
+def _matching(pattern: str, meaning: str) -> Callable[[Any], str]:
+    def read(value: Any) -> str:
+        if not isinstance(value, str) or not re.fullmatch(pattern, value, re.ASCII):
+            raise ValueError(meaning)
+        return value
+
+    return read
+
+
+def _port(value: Any) -> int:
+    number = int(value)
+    if isinstance(value, bool) or not 0 <= number <= 65_535:  # noqa: PLR2004  # the last port
+        raise ValueError("a port is a number from 0 (any free one) to 65535")
+    return number
+
+
+def _seconds(value: Any) -> float:
+    number = float(value)
+    if isinstance(value, bool) or not 0 <= number <= 86_400:  # noqa: PLR2004  # a day
+        raise ValueError("a time is a number of seconds from 0 to 86400")
+    return number
+
+
+def _flag(value: Any) -> bool:
+    spoken = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+    if isinstance(value, bool):
+        return value
+    if str(value).lower() not in spoken:
+        raise ValueError("say true or false")
+    return spoken[str(value).lower()]
+
+
+def _path(value: Any) -> Path:
+    if not value or not isinstance(value, str | Path):
+        raise ValueError("a path is needed")
+    return Path(value).expanduser().absolute()
+
+
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "mode": _one_of(*MODES),
+    "data_dir": _path,
+    "host": _matching(r"[0-9A-Za-z.:_-]+", "a host is a name or an address"),
+    "port": _port,
+    "account_id": _matching(r"[0-9]{12}", "an account id has twelve digits"),
+    "region": _matching(r"[a-z]{2}(-[a-z]+){1,3}-[0-9]{1,2}", "a region looks like eu-west-1"),
+    "driver": _matching(r"[a-z]+", "a driver is named namespaces or process"),
+    "insecure_listen": _flag,
+    "tls_certificate": _path,
+    "tls_key": _path,
+    "drain_seconds": _seconds,
+    "idle_environment_seconds": _seconds,
+    "log_level": _one_of("debug", "info", "warning", "error"),
+}
+
+if frozenset(_READERS) != {field.name for field in fields(Configuration)}:
+    raise AssertionError("every setting needs a reader")

@@ -1,0 +1,178 @@
+"""The Lambda API: route -> authenticate -> parse and validate -> operation -> serialise, in that order.
+
+Every answer carries x-amzn-RequestId; nothing unexpected reaches the client but AWS's ServiceException. Must not know
+what an operation does, nor which port a request came through.
+"""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+
+from lamplighter.aws.errors import (
+    AwsError,
+    InvalidRequestContentException,
+    InvalidSignatureException,
+    NotImplementedException,
+    ServiceException,
+    UnknownOperationException,
+)
+from lamplighter.aws.operation import OperationRegistry
+from lamplighter.aws.service import Match, Service, WireResponse
+from lamplighter.frontends.authentication import Authenticator
+from lamplighter.frontends.counters import ApiCounters
+from lamplighter.frontends.lambda_api.sizes import RequestSizes, too_large
+from lamplighter.identity.context import Authoriser, RequestContext
+from lamplighter.identity.sigv4 import Caller
+from lamplighter.kernel.clock import Clock
+from lamplighter.kernel.ids import Ids
+from lamplighter.storage.storage import StorageBusy, StorageFailed, StorageFull
+from lamplighter.wire.http_exchange import ClientGone, Exchange
+from lamplighter.wire.http_message import HttpRequest, HttpResponse, Refusal
+
+_log = logging.getLogger(__name__)
+_SERVICE = "lambda"
+_TOO_LARGE = 413
+_INTERNAL = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiParts:
+    """What the Lambda API is made of. `endpoint` is the URL that clients reach it at."""
+
+    service: Service
+    registry: OperationRegistry
+    authenticator: Authenticator
+    authoriser: Authoriser
+    sizes: RequestSizes
+    counters: ApiCounters
+    clock: Clock
+    ids: Ids
+    endpoint: str
+
+
+class LambdaApi:
+    """Answers the requests of the `lambda` service. An operation once begun runs to its end, whoever hangs up."""
+
+    def __init__(self, parts: ApiParts) -> None:
+        self._parts = parts
+        self._service = parts.service
+        self._running: set[asyncio.Task[None]] = set()
+
+    def handle(self, request: HttpRequest, exchange: Exchange) -> None:
+        """Begin to answer a request."""
+        running = asyncio.get_running_loop().create_task(self._answer(request, exchange))
+        self._running.add(running)
+        running.add_done_callback(self._running.discard)
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests are being answered."""
+        return len(self._running)
+
+    async def close(self, seconds: float) -> None:
+        """Wait for operations in flight, then cancel what is left."""
+        if self._running:
+            await asyncio.wait(tuple(self._running), timeout=seconds)
+        for running in tuple(self._running):
+            running.cancel()
+
+    def body_limit(self, method: str, path: str) -> int:
+        """How many bytes the body of a request may have, known from its head."""
+        match = self._service.match(method, path, "")
+        return self._parts.sizes.limit(match.operation.name if match is not None else "")
+
+    def refuse(self, refusal: Refusal) -> HttpResponse:
+        """What the HTTP protocol refused, in AWS's form."""
+        request_id = self._parts.ids.uuid()
+        wire = self._service.serialise_error(self._refusal_error(refusal), request_id)
+        body = wire.body if isinstance(wire.body, bytes) else b""
+        status = wire.status if refusal.status == _TOO_LARGE else refusal.status
+        self._parts.counters.count("-", status)
+        return HttpResponse(status, _with_request_id(wire, request_id), body)
+
+    def _refusal_error(self, refusal: Refusal) -> AwsError:
+        if refusal.status == _TOO_LARGE:
+            match = self._service.match(refusal.method, refusal.path, "")
+            return too_large(match.operation.name if match is not None else "requested", refusal.limit)
+        if refusal.status >= _INTERNAL:
+            return ServiceException(refusal.reason)
+        return InvalidRequestContentException(refusal.reason)
+
+    # --- one request
+
+    async def _answer(self, request: HttpRequest, exchange: Exchange) -> None:
+        request_id = self._parts.ids.uuid()
+        match = self._service.match(request.method, request.path, request.query)
+        try:
+            wire = await self._call(request, match, request_id)
+        except AwsError as error:
+            wire = self._service.serialise_error(error, request_id)
+        except (StorageFull, StorageBusy, StorageFailed) as error:
+            _log.error("request %s: storage: %s", request_id, error)  # the cause is known, no traceback
+            wire = self._service.serialise_error(_storage_error(error), request_id)
+        except Exception:  # noqa: BLE001  # loop boundary: the server goes on, the client learns the request id only
+            _log.exception("request %s failed unexpectedly", request_id)
+            wire = self._service.serialise_error(ServiceException("An internal error occurred."), request_id)
+        self._parts.counters.count(match.operation.name if match is not None else "-", wire.status)
+        await self._send(exchange, wire, request_id)
+
+    async def _call(self, request: HttpRequest, match: Match | None, request_id: str) -> WireResponse:
+        if match is None:
+            raise UnknownOperationException
+        caller = await self._parts.authenticator.authenticate(request)
+        if caller.service != _SERVICE:
+            raise InvalidSignatureException("Credential should be scoped to correct service: 'lambda'.")
+        operation = match.operation
+        handler = self._parts.registry.get(operation.name)
+        if handler is None:
+            raise NotImplementedException(
+                f"The operation {operation.name} is part of AWS Lambda's API, but lamplighter does not offer it yet."
+            )
+        asked = operation.parse(match, request.query, request.headers, request.body)
+        answer = await handler(asked, self._context(request, caller, request_id))
+        return operation.serialise(answer)
+
+    def _context(self, request: HttpRequest, caller: Caller, request_id: str) -> RequestContext:
+        headers, parts = request.headers, self._parts
+        return RequestContext(
+            request_id=request_id,
+            account_id=caller.principal.account_id,
+            region=caller.region,
+            principal=caller.principal,
+            authoriser=parts.authoriser,
+            now=parts.clock.now(),
+            source_ip=request.peer,
+            user_agent=headers.get("user-agent", ""),
+            trace_header=headers.get("x-amzn-trace-id", ""),
+            endpoint=parts.endpoint,
+        )
+
+    async def _send(self, exchange: Exchange, wire: WireResponse, request_id: str) -> None:
+        headers = _with_request_id(wire, request_id)
+        body = wire.body
+        if isinstance(body, bytes):
+            exchange.send(wire.status, headers, body)
+            return
+        stream = exchange.stream(wire.status, headers)
+        try:
+            async for part in body:
+                stream.write(part)
+                await stream.drain()
+            stream.end()
+        except ClientGone:
+            return
+        except Exception:  # noqa: BLE001  # loop boundary: the status is sent, so only cutting the body off tells
+            _log.exception("request %s failed while streaming", request_id)
+            stream.abort()
+
+
+def _with_request_id(wire: WireResponse, request_id: str) -> list[tuple[str, str]]:
+    if any(name.lower() == "x-amzn-requestid" for name, _ in wire.headers):
+        return wire.headers
+    return [*wire.headers, ("x-amzn-RequestId", request_id)]
+
+
+def _storage_error(error: Exception) -> ServiceException:
+    if isinstance(error, StorageFull):
+        return ServiceException("Nothing was changed: storage full. The server recovers by itself when space is freed.")
+    return ServiceException("Nothing was changed: the storage takes no writes at the moment.")
