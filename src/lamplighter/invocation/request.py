@@ -1,10 +1,15 @@
-"""The records that pass through the one door. Must not know the wire, storage or sandboxes."""
+"""The records that pass through the one door. Must not know the wire, storage or sandboxes.
+
+ResolvedFunction, what the door is told about a function, belongs to `resources.functions.resolution`.
+"""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
-from lamplighter.resources.functions.model import FunctionConfiguration
+from lamplighter.resources.functions.resolution import ResolvedFunction
+
+__all__ = ["FunctionDirectory", "InvokeRequest", "InvokeResult", "ResolvedFunction"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,16 +43,6 @@ class InvokeResult:
     function_error: str | None = None
     executed_version: str = "$LATEST"
     log_tail: bytes | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResolvedFunction:
-    """A function version ready to be invoked, with what admission must know. `alias` is the alias asked for, if any."""
-
-    configuration: FunctionConfiguration
-    alias: str | None = None
-    reserved_concurrency: int | None = None
-    extra: dict[str, str] = field(default_factory=dict)
 
 
 class FunctionDirectory(Protocol):

@@ -1,0 +1,1 @@
+"""Aliases: names for versions, with weights."""
