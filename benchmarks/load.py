@@ -67,7 +67,7 @@ class Connection(asyncio.Protocol):
         now = time.perf_counter()
         window = self._window
         status = self._parser.get_status_code()
-        if status != 200 or self._refused or self._body != window.expected:
+        if status != 200 or self._refused or self._body.replace(b" ", b"") != window.expected:
             window.complain(f"{status} {self._refused} {bytes(self._body)!r}")
         window.latencies.append(now - self._sent)
         if now < window.end:

@@ -60,5 +60,13 @@ def tree_cpu_seconds(root: int) -> float:
     return sum(_ticks(pid) for pid in tree(root))
 
 
+def is_runtime(pid: int) -> bool:
+    """Whether this is the runtime process of a sandbox, told by its command line."""
+    try:
+        return b"/var/runtime/" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+
+
 def resident_mib(pid: int) -> float:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE / 2**20

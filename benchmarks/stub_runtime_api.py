@@ -1,7 +1,8 @@
 """A Runtime API that answers at once: what an unmodified runtime client can do when the platform costs nothing.
 
-A process of its own. It says {"port": N}, then one question is one window: {"seconds": S}; between windows every
-`/next` is kept waiting, as an idle environment's is. The loop time is measured from the event to the next `/next`.
+A process of its own. It says {"port": N}, then one question is one window, {"seconds": S, "use": clients}, or a wait
+until so many have come, {"clients": N}. Between windows every `/next` is kept waiting, as an idle environment's is.
+The loop time is measured from the event to the next `/next`.
 """
 
 import asyncio
@@ -91,12 +92,11 @@ class RuntimeConnection(asyncio.Protocol):
         self._answered = time.perf_counter()
 
 
-async def _window(meter: Meter, seconds: float) -> dict[str, Any]:
+async def _window(meter: Meter, seconds: float, use: int) -> dict[str, Any]:
     meter.loops.clear()
     meter.wrong = 0
     meter.is_open = True
-    clients = list(meter.waiting)
-    meter.waiting.clear()
+    clients, meter.waiting = meter.waiting[:use], meter.waiting[use:]
     started, cpu = time.perf_counter(), time.process_time()
     for connection in clients:
         connection.give_event()
@@ -132,7 +132,7 @@ async def main() -> None:
             meter.first_next = 0.0 if question.get("reset") else meter.first_next
             answer(await _wait_for_clients(meter, question["clients"]))
         else:
-            answer(await _window(meter, question["seconds"]))
+            answer(await _window(meter, question["seconds"], question["use"]))
 
 
 if __name__ == "__main__":
