@@ -48,12 +48,14 @@ class SandboxSpec:
 @dataclass(frozen=True, slots=True)
 class ProcessExit:
     """How a process ended: an exit `code`, or the `signal` that killed it; `is_out_of_memory` if the kernel's OOM
-    killer struck inside the sandbox.
+    killer struck inside the sandbox. `exec_errno` (code and signal are None then) tells why `argv[0]` could not be
+    executed at all, so the process never ran.
     """
 
     code: int | None
     signal: int | None
     is_out_of_memory: bool = False
+    exec_errno: int = 0
 
 
 class SandboxProcess(Protocol):
@@ -72,7 +74,8 @@ class SandboxProcess(Protocol):
 
 class Sandbox(Protocol):
     """A running sandbox. `runtime_api` is non-blocking and listening; `output_fd` is the read end of the pipe that
-    stdout and stderr of every process inside write to (non-blocking; end of file when all have ended).
+    stdout and stderr of every process inside write to (non-blocking; end of file when the sandbox is over). Whoever
+    started the sandbox reads it to its end and closes it; everything else is closed by `kill`.
     """
 
     sandbox_id: str

@@ -1,0 +1,130 @@
+"""The driver `namespaces`: builds sandboxes out of Linux namespaces, cgroups and a system call filter.
+
+With root it also gives each sandbox its own host ids and every limit; without root it does what user namespaces allow
+and says what is missing. Must not know what a function, an invoke or a log line is.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import socket
+from pathlib import Path
+
+from lamplighter.sandboxes.namespaces.client import SpawnerClient
+from lamplighter.sandboxes.namespaces.compiler import launcher_binary
+from lamplighter.sandboxes.namespaces.messages import pack
+from lamplighter.sandboxes.namespaces.sandbox import NamespaceSandbox, start_message
+from lamplighter.sandboxes.namespaces.stubs import Stubs
+from lamplighter.sandboxes.sandbox import SandboxFailed, SandboxSpec
+
+RUNTIME_API_ADDRESS = "127.0.0.1:9001"
+_DATA_SLACK_BYTES = 256 * 1024 * 1024
+_OUTPUT_PIPE_BYTES = 1024 * 1024
+_BLANKS = 4
+
+
+class NamespaceDriver:
+    """See the SandboxDriver protocol. Use `open`; a spawner that died is replaced at the next start."""
+
+    name = "namespaces"
+
+    def __init__(self, launcher: Path, state_dir: Path, *, blanks: int) -> None:
+        self._launcher = launcher
+        self._state_dir = state_dir
+        self._blanks = blanks
+        self._stubs = Stubs(state_dir / "stubs")
+        self._client: SpawnerClient | None = None
+        self._opening = asyncio.Lock()
+
+    @classmethod
+    async def open(cls, state_dir: Path, *, blanks: int = _BLANKS) -> "NamespaceDriver":
+        """Compile the launcher if need be, clear up after an earlier life, start the spawner. Raises SandboxFailed."""
+        place, launcher = await asyncio.to_thread(_prepare, state_dir)
+        driver = cls(launcher, place, blanks=blanks)
+        await driver.spawner()
+        return driver
+
+    async def spawner(self) -> SpawnerClient:
+        async with self._opening:
+            if self._client is None or not self._client.is_alive:
+                if self._client is not None:
+                    await self._client.close()
+                self._client = await SpawnerClient.launch(self._launcher, self._state_dir, blanks=self._blanks)
+            return self._client
+
+    async def start(self, spec: SandboxSpec) -> NamespaceSandbox:
+        client = self._client if self._client is not None and self._client.is_alive else await self.spawner()
+        control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        control.setblocking(False)
+        output_fd, output_end = _output_pipe()
+        sandbox = None
+        try:
+            control.send(self._plan(spec, client))
+            env = {**spec.env, "AWS_LAMBDA_RUNTIME_API": RUNTIME_API_ADDRESS}
+            control.send(start_message(1, spec.argv, env))
+            sandbox = NamespaceSandbox(
+                spec.sandbox_id,
+                control=control,
+                output_fd=output_fd,
+                cpu_fraction=spec.cpu_fraction,
+                end=client.end,
+            )
+            files = await client.start(
+                spec.sandbox_id,
+                memory_bytes=spec.memory_bytes,
+                processes=spec.processes + 1,  # pid 1 is ours
+                descriptors=(theirs.fileno(), output_end),
+            )
+            sandbox.use(files)
+            theirs.close()
+            await sandbox.wait_ready()
+        except BaseException as error:
+            if sandbox is None:
+                control.close()
+            else:
+                await sandbox.kill()
+            os.close(output_fd)
+            if isinstance(error, (OSError, ValueError)):
+                raise SandboxFailed(f"sandbox {spec.sandbox_id}: {error}") from error
+            raise
+        finally:
+            theirs.close()
+            os.close(output_end)
+        return sandbox
+
+    def _plan(self, spec: SandboxSpec, client: SpawnerClient) -> bytes:
+        targets = tuple((bind.target, bind.source.is_dir()) for bind in spec.binds)
+        stubs = self._stubs.for_root(spec.root, (*targets, (spec.cwd, True)))
+        fields: list[str | int] = ["build", "hostname", spec.hostname, "root", str(spec.root), "cwd", spec.cwd]
+        if stubs is not None:
+            fields += ["stubs", str(stubs)]
+        for bind in spec.binds:
+            fields += ["bind", "rw" if bind.writable else "ro", str(bind.source), bind.target]
+        for layer in reversed(spec.layers):  # the last one wins, so it lies on top
+            fields += ["layer", str(layer)]
+        fields += ["tmp", spec.tmp_bytes, "processes", spec.processes, "files", spec.open_files]
+        if "memory" in client.missing:
+            fields += ["data", spec.memory_bytes + _DATA_SLACK_BYTES]
+        return pack(*fields)
+
+    async def close(self) -> None:
+        async with self._opening:
+            if self._client is not None:
+                await self._client.close()
+                self._client = None
+
+
+def _prepare(state_dir: Path) -> tuple[Path, Path]:
+    place = state_dir.resolve()
+    place.mkdir(parents=True, exist_ok=True)
+    return place, launcher_binary(place)
+
+
+def _output_pipe() -> tuple[int, int]:
+    """A pipe whose read end does not block; as large as an unprivileged process may make it."""
+    read_end, write_end = os.pipe2(os.O_CLOEXEC)
+    os.set_blocking(read_end, False)
+    with contextlib.suppress(PermissionError):
+        fcntl.fcntl(read_end, fcntl.F_SETPIPE_SZ, _OUTPUT_PIPE_BYTES)
+    return read_end, write_end

@@ -1,0 +1,122 @@
+/* /dev with the five harmless devices and Lambda's links, and /proc of the sandbox's own pid namespace with what
+ * tells of the host, or could change it, masked.
+ */
+#include "launcher.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "mount_api.h"
+
+static const struct {
+    const char *name;
+    unsigned minor;
+} DEVICES[] = {{"null", 3}, {"zero", 5}, {"full", 7}, {"random", 8}, {"urandom", 9}};
+
+static const char *const LINKS[][2] = {
+    {"/proc/self/fd", "fd"},
+    {"/proc/self/fd/0", "stdin"},
+    {"/proc/self/fd/1", "stdout"},
+    {"/proc/self/fd/2", "stderr"},
+};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static void make_nodes(int devices) {
+    for (size_t i = 0; i < COUNT(DEVICES); i++) {
+        /* JUSTIFICATION: programs expect these five. SAFETY: they are the kernel's memory devices that every user may
+         * use; no other number can be made, because the function has no CAP_MKNOD and every other mount is nodev. */
+        if (mknodat(devices, DEVICES[i].name, S_IFCHR | 0666, makedev(1, DEVICES[i].minor)) < 0)
+            fail("mknod /dev/%s", DEVICES[i].name);
+        if (fchmodat(devices, DEVICES[i].name, 0666, 0) < 0) fail("chmod /dev/%s", DEVICES[i].name);
+    }
+}
+
+static void bind_nodes(int devices) {
+    /* Without root no device can be made: bind the host's. The tmpfs is attached already. */
+    for (size_t i = 0; i < COUNT(DEVICES); i++) {
+        char source[32];
+        snprintf(source, sizeof(source), "/dev/%s", DEVICES[i].name);
+        int place = openat(devices, DEVICES[i].name, O_CREAT | O_WRONLY | O_CLOEXEC, 0666);
+        if (place < 0) fail("create /dev/%s", DEVICES[i].name);
+        close(place);
+        int tree = clone_tree(source, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
+        attach_tree(tree, devices, DEVICES[i].name);
+        close(tree);
+    }
+}
+
+void mount_devices(int root, bool is_root) {
+    const char *options[] = {"size", "64k", "mode", "0755", NULL};
+    int devices = new_filesystem("tmpfs", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
+    attach_tree(devices, root, "dev");
+    if (is_root)
+        make_nodes(devices);
+    else
+        bind_nodes(devices);
+    for (size_t i = 0; i < COUNT(LINKS); i++)
+        if (symlinkat(LINKS[i][0], devices, LINKS[i][1]) < 0) fail("link /dev/%s", LINKS[i][1]);
+    set_attributes(devices, MOUNT_ATTR_RDONLY, "/dev");
+    close(devices);
+}
+
+/* Made read-only. */
+static const char *const FIXED[] = {"sys", "irq", "bus", "fs"};
+/* Hidden: files behind /dev/null, directories behind an empty filesystem. */
+static const char *const HIDDEN_FILES[] = {
+    "kcore",       "keys",       "key-users", "sysrq-trigger", "timer_list", "timer_stats", "sched_debug",
+    "latency_stats", "kallsyms", "kmsg",      "kpagecount",    "kpageflags", "kpagecgroup", "iomem",
+    "ioports",     "mtrr",       "config.gz", "slabinfo",      "vmallocinfo", "diskstats", "partitions", "locks",
+};
+static const char *const HIDDEN_DIRECTORIES[] = {"acpi", "scsi", "asound", "driver", "dma", "pressure"};
+
+static int clone_inside(int at, const char *name) {
+    return (int)syscall(SYS_open_tree, at, name, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
+}
+
+static bool is_there(int at, const char *name, mode_t kind) {
+    struct stat found;
+    return fstatat(at, name, &found, AT_SYMLINK_NOFOLLOW) == 0 && (found.st_mode & S_IFMT) == kind;
+}
+
+static void hide_files(int root, int proc) {
+    for (size_t i = 0; i < COUNT(HIDDEN_FILES); i++) {
+        if (!is_there(proc, HIDDEN_FILES[i], S_IFREG)) continue;
+        int nothing = clone_inside(root, "dev/null");
+        if (nothing < 0) fail("bind /dev/null");
+        attach_tree(nothing, proc, HIDDEN_FILES[i]);
+        close(nothing);
+    }
+}
+
+static void hide_directories(int proc) {
+    const char *options[] = {"size", "4k", "mode", "0555", NULL};
+    for (size_t i = 0; i < COUNT(HIDDEN_DIRECTORIES); i++) {
+        if (!is_there(proc, HIDDEN_DIRECTORIES[i], S_IFDIR)) continue;
+        int empty = new_filesystem("tmpfs", options, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+        attach_tree(empty, proc, HIDDEN_DIRECTORIES[i]);
+        close(empty);
+    }
+}
+
+void mount_proc(int root) {
+    /* hidepid: the function sees the processes of its own user, so not even the sandbox's pid 1. */
+    const char *options[] = {"hidepid", "invisible", NULL};
+    int proc = new_filesystem("proc", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+    attach_tree(proc, root, "proc");
+    for (size_t i = 0; i < COUNT(FIXED); i++) {
+        if (!is_there(proc, FIXED[i], S_IFDIR)) continue;
+        int tree = clone_inside(proc, FIXED[i]);
+        if (tree < 0) fail("bind /proc/%s", FIXED[i]);
+        set_attributes(tree, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, FIXED[i]);
+        attach_tree(tree, proc, FIXED[i]);
+        close(tree);
+    }
+    hide_files(root, proc);
+    hide_directories(proc);
+    close(proc);
+}

@@ -1,0 +1,361 @@
+"""The spawner: a tiny single-threaded process that holds the privileges sandboxes need, and does nothing else.
+
+It keeps a few *blanks* ready (launchers in their cgroups and namespaces that wait for a plan), hands one to each start
+request, reaps what ends and removes its cgroups. Server and sandbox then talk directly; plans and environment
+variables never pass through here. It ends, with every sandbox, when the server's socket closes.
+
+Few imports: its memory and start time are part of the server's. It must not know what a function is.
+"""
+
+# ruff: noqa: PTH - pathlib is too heavy for the spawner
+
+import fcntl
+import os
+import select
+import signal
+import socket
+import sys
+import time
+import zlib
+
+from lamplighter.sandboxes.cgroups import Cgroup, CgroupTree
+from lamplighter.sandboxes.namespaces.messages import pack, receive, send
+
+_FIRST_HOST_ID = 1_500_000_000  # above what distributions hand out, below 2**31
+_RANGES = 4_096
+_IDS_PER_RANGE = 131_072
+_REFILL_AFTER_SECONDS = 0.01
+_RETRY_SECONDS = 0.005
+_LOCK_SECONDS = 10.0
+
+
+class Box:
+    """One launcher and its cgroup: a blank until `sandbox_id` is set, then a sandbox."""
+
+    __slots__ = ("birth", "group", "is_ending", "outer_pid", "pid", "sandbox_id", "slot")
+
+    def __init__(self, slot: int, group: Cgroup, birth: socket.socket, outer_pid: int) -> None:
+        self.slot = slot
+        self.group = group
+        self.birth: socket.socket | None = birth
+        self.outer_pid = outer_pid
+        self.pid = 0
+        self.sandbox_id = ""
+        self.is_ending = False
+
+    def adopt(self, descriptors: list[int]) -> None:
+        """Give the launcher the server's control socket and the output pipe; a plan waits in the socket."""
+        if self.birth is None:
+            raise BrokenPipeError(0, "the blank ended before it was used")
+        send(self.birth, pack("adopt"), descriptors)
+
+    @property
+    def is_blank(self) -> bool:
+        return not self.sandbox_id and not self.is_ending
+
+
+class Spawner:
+    """The loop. Everything happens on one thread, in the order in which it arrives."""
+
+    def __init__(self, server: socket.socket, launcher: str, state_dir: str, blanks: int) -> None:
+        self._server = server
+        self._launcher = launcher
+        self._wanted_blanks = blanks
+        self._is_root = os.geteuid() == 0
+        instance = zlib.crc32(os.fsencode(state_dir))
+        self._first_id = _FIRST_HOST_ID + instance % _RANGES * _IDS_PER_RANGE
+        self._tree = CgroupTree.of_machine(f"lamplighter-{instance:08x}")
+        self._poll = select.epoll()
+        self._boxes: dict[int, Box] = {}  # by slot
+        self._by_birth: dict[int, Box] = {}
+        self._by_pid: dict[int, Box] = {}
+        self._by_sandbox: dict[str, Box] = {}
+        self._strays: set[int] = set()  # reaped before their birth was read
+        self._leaving: list[Box] = []  # ended, cgroup not removed yet
+        self._out: list[tuple[bytes, list[int]]] = []
+        self._refill_at = 0.0
+        self._is_failing = False
+        self._is_open = True
+
+    # --- the loop -------------------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        remove_left_overs(self._tree)
+        wake, woken = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        signal.set_wakeup_fd(woken.fileno(), warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)  # it ends with the server, never before it
+        self._server.setblocking(False)
+        self._poll.register(self._server, select.EPOLLIN)
+        self._poll.register(wake, select.EPOLLIN)
+        with open("/proc/self/mounts", "rb") as mounts:
+            self._poll.register(mounts, select.EPOLLPRI)
+            self._refill_at = time.monotonic()
+            self._say(pack("ready", *(f"{name}: {why}" for name, why in self._tree.missing.items())))
+            while self._is_open:
+                for fd, _events in self._poll.poll(self._timeout()):
+                    self._handle(fd, wake, mounts.fileno())
+                self._tidy()
+        self._end_all()
+
+    def _handle(self, fd: int, wake: socket.socket, mounts_fd: int) -> None:
+        if fd == self._server.fileno():
+            self._serve()
+        elif fd == wake.fileno():
+            wake.recv(4096)
+            self._reap()
+        elif fd == mounts_fd:
+            self._renew_blanks()
+        elif fd in self._by_birth:
+            self._read_birth(self._by_birth[fd])
+
+    def _timeout(self) -> float | None:
+        refill = max(0.0, self._refill_at - time.monotonic()) if self._refill_at else None
+        if self._leaving:
+            return _RETRY_SECONDS if refill is None else min(refill, _RETRY_SECONDS)
+        return refill
+
+    def _tidy(self) -> None:
+        self._tidy_leaving()
+        if self._refill_at and time.monotonic() >= self._refill_at:
+            self._refill_at = 0.0
+            idle = sum(1 for box in self._boxes.values() if box.is_blank)
+            for _ in range(self._wanted_blanks - idle):
+                self._make_blank()
+
+    # --- messages of the server -----------------------------------------------------------------------------------
+
+    def _serve(self) -> None:
+        self._flush()
+        while True:
+            try:
+                got = receive(self._server)
+            except BlockingIOError:
+                return
+            if got is None:
+                self._is_open = False
+                return
+            fields, descriptors = got
+            if fields[0] == "start":
+                self._start(fields[1], int(fields[2]), int(fields[3]), descriptors)
+            elif fields[0] == "kill":
+                self._kill(fields[1])
+
+    def _start(self, sandbox_id: str, memory_bytes: int, processes: int, descriptors: list[int]) -> None:
+        box = None
+        try:
+            box = self._take_blank() or self._make_blank()
+            box.group.limit(memory_bytes=memory_bytes, processes=processes)
+            files = box.group.open_files()
+            box.adopt(descriptors)
+        except OSError as error:
+            if box is not None:
+                self._end(box)
+            self._say(pack("failed", sandbox_id, f"{error.strerror}: {error.filename or 'sandbox'}"))
+        else:
+            box.sandbox_id = sandbox_id
+            self._by_sandbox[sandbox_id] = box
+            self._say(pack("started", sandbox_id, *files), list(files.values()))
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
+        self._refill_at = time.monotonic() + _REFILL_AFTER_SECONDS
+
+    def _kill(self, sandbox_id: str) -> None:
+        box = self._by_sandbox.get(sandbox_id)
+        if box is None:
+            self._say(pack("gone", sandbox_id))
+        else:
+            self._end(box)
+
+    def _say(self, message: bytes, descriptors: list[int] | None = None) -> None:
+        self._out.append((message, descriptors or []))
+        self._flush()
+
+    def _flush(self) -> None:
+        while self._out:
+            message, descriptors = self._out[0]
+            try:
+                send(self._server, message, descriptors)
+            except BlockingIOError:
+                self._poll.modify(self._server, select.EPOLLIN | select.EPOLLOUT)
+                return
+            except OSError:
+                self._is_open = False
+                self._out.clear()
+                return
+            del self._out[0]
+            for descriptor in descriptors:
+                os.close(descriptor)
+        self._poll.modify(self._server, select.EPOLLIN)
+
+    # --- blanks ---------------------------------------------------------------------------------------------------
+
+    def _take_blank(self) -> Box | None:
+        ready = (box for box in self._boxes.values() if box.is_blank and box.pid and box.birth is not None)
+        return next(ready, None)
+
+    def _make_blank(self) -> Box:
+        slot = next(number for number in range(_IDS_PER_RANGE // 2) if number not in self._boxes)
+        group = self._tree.create(f"s{slot}")
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.setblocking(False)
+        os.set_inheritable(theirs.fileno(), True)
+        host_id = str(self._first_id + 2 * slot)
+        mode = "root" if self._is_root else "user"
+        arguments = [self._launcher, "sandbox", mode, str(theirs.fileno()), host_id, group.unified or "-"]
+        pid = os.posix_spawn(self._launcher, [*arguments, *group.attach_files], {}, setsigdef=[signal.SIGINT])
+        theirs.close()
+        box = Box(slot, group, ours, pid)
+        self._boxes[slot] = box
+        self._by_birth[ours.fileno()] = box
+        self._by_pid[pid] = box
+        self._poll.register(ours, select.EPOLLIN)
+        return box
+
+    def _read_birth(self, box: Box) -> None:
+        while box.birth is not None:
+            try:
+                got = receive(box.birth)
+            except BlockingIOError:
+                return
+            if got is None:
+                self._forget_birth(box)
+            elif got[0][0] == "born":
+                box.pid = int(got[0][1])
+                self._by_pid[box.pid] = box
+                if box.pid in self._strays:
+                    self._strays.discard(box.pid)
+                    self._ended(box)
+            elif got[0][0] == "failed":
+                self._fail(box, got[0][1])
+            elif got[0][0] == "blank":
+                self._is_failing = False
+
+    def _fail(self, box: Box, text: str) -> None:
+        if box.sandbox_id:
+            self._say(pack("failed", box.sandbox_id, text))
+        elif not self._is_failing:
+            self._is_failing = True
+            self._say(pack("trouble", text))
+
+    def _forget_birth(self, box: Box) -> None:
+        if box.birth is not None:
+            self._poll.unregister(box.birth)
+            del self._by_birth[box.birth.fileno()]
+            box.birth.close()
+            box.birth = None
+
+    def _renew_blanks(self) -> None:
+        """Something was mounted on the machine: blanks hold the view from before."""
+        for box in list(self._boxes.values()):
+            if box.is_blank:
+                self._end(box)
+        self._refill_at = time.monotonic() + _REFILL_AFTER_SECONDS
+
+    # --- endings --------------------------------------------------------------------------------------------------
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, _status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            box = self._by_pid.pop(pid, None)
+            if box is None:
+                self._strays.add(pid)
+                continue
+            if pid == box.outer_pid:
+                self._read_birth(box)  # its last words are in the socket already
+                if box.pid:
+                    continue
+            self._ended(box)
+
+    def _ended(self, box: Box) -> None:
+        box.is_ending = True
+        self._forget_birth(box)
+        self._by_pid.pop(box.pid, None)
+        if not self._is_removed(box):
+            self._leaving.append(box)
+
+    def _is_removed(self, box: Box) -> bool:
+        if not box.group.remove():
+            return False
+        del self._boxes[box.slot]
+        if box.sandbox_id:
+            del self._by_sandbox[box.sandbox_id]
+            self._say(pack("gone", box.sandbox_id))
+        return True
+
+    def _end(self, box: Box) -> None:
+        """SIGKILL to pid 1 of the sandbox: the kernel ends all others. Only our own unreaped children are hit."""
+        box.is_ending = True
+        for pid in (box.outer_pid, box.pid):
+            if pid in self._by_pid:
+                os.kill(pid, signal.SIGKILL)
+        box.group.thaw()
+
+    def _end_all(self) -> None:
+        for box in list(self._boxes.values()):
+            self._end(box)
+        deadline = time.monotonic() + 10.0
+        while self._boxes and time.monotonic() < deadline:
+            self._reap()
+            self._tidy_leaving()
+            time.sleep(0.001)
+        remove_left_overs(self._tree)
+        self._tree.remove()
+
+    def _tidy_leaving(self) -> None:
+        self._leaving = [box for box in self._leaving if not self._is_removed(box)]
+
+
+def remove_left_overs(tree: CgroupTree) -> None:
+    """The janitor: end what an earlier life left in our cgroups (frozen ones too) and remove the groups."""
+    groups = tree.left_over()
+    deadline = time.monotonic() + 10.0
+    while groups and time.monotonic() < deadline:
+        for group in groups:
+            group.end()
+        groups = [group for group in groups if not group.remove()]
+        if groups:
+            time.sleep(_RETRY_SECONDS)
+
+
+def _lock(state_dir: str) -> int:
+    """Only one spawner per state directory; an earlier one may still be clearing up after its server's death."""
+    lock = os.open(f"{state_dir}/spawner.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    deadline = time.monotonic() + _LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+        else:
+            return lock
+
+
+def main(arguments: list[str]) -> None:
+    """`spawner SOCKET_FD LAUNCHER STATE_DIR BLANKS`, started by SpawnerClient."""
+    fd, launcher, state_dir, blanks = arguments
+    server = socket.socket(fileno=int(fd))
+    os.setsid()
+    os.chdir("/")
+    try:
+        lock = _lock(state_dir)
+    except OSError:
+        send(server, pack("refused", f"another lamplighter is using {state_dir}"))
+        return
+    try:
+        Spawner(server, launcher, state_dir, int(blanks)).run()
+    finally:
+        os.close(lock)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
