@@ -56,6 +56,14 @@ class Configuration:
         return self.data_dir / "credentials"
 
     @property
+    def runtimes_dir(self) -> Path:
+        return self.data_dir / "runtimes"
+
+    @property
+    def logs_dir(self) -> Path:
+        return self.data_dir / "logs"
+
+    @property
     def endpoint_file(self) -> Path:
         return self.data_dir / "endpoint.json"
 
