@@ -5,7 +5,8 @@ makes a `Cgroup` per sandbox and opens the few files that change later; the serv
 `CgroupFiles`, without any privilege. Imported by the spawner: no heavy imports here. Must not know what a sandbox is.
 """
 
-# ruff: noqa: PTH - pathlib is too heavy for the spawner
+# pathlib is too heavy for the spawner
+# ruff: noqa: PTH103, PTH106, PTH110, PTH123
 
 import os
 import signal

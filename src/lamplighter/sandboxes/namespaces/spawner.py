@@ -7,7 +7,8 @@ variables never pass through here. It ends, with every sandbox, when the server'
 Few imports: its memory and start time are part of the server's. It must not know what a function is.
 """
 
-# ruff: noqa: PTH - pathlib is too heavy for the spawner
+# pathlib is too heavy for the spawner
+# ruff: noqa: PTH123
 
 import fcntl
 import os

@@ -118,6 +118,8 @@ static noreturn void live_inside(struct birth *birth) {
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0) fail("PR_SET_PDEATHSIG");
     if (!birth->is_root) map_own_ids(birth->host_uid, birth->host_gid, FUNCTION_UID, FUNCTION_GID);
     int listener = open_runtime_api();
+    struct prepared prepared;
+    prepare_mounts(birth, &prepared);
     report(-1, "blank", "%s", "");
 
     struct fields fields;
@@ -140,7 +142,7 @@ static noreturn void live_inside(struct birth *birth) {
     unsigned group = birth->is_root ? birth->host_gid + 1 : FUNCTION_GID;
     if (fchown(passed[1], owner, group) < 0) fail("owner of the output pipe");
 
-    build_root(&plan, birth, passed[2]);
+    build_root(&plan, birth, &prepared, passed[2]);
     enter_user_namespace(birth, &plan);
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0) fail("PR_SET_PDEATHSIG");
     drop_bounding_set();

@@ -1,5 +1,6 @@
 /* /dev with the five harmless devices and Lambda's links, and /proc of the sandbox's own pid namespace with what
- * tells of the host, or could change it, masked.
+ * tells of the host, or could change it, masked. Both are made while the launcher waits as a blank (they cover the
+ * host's in its own mount namespace) and are moved into the sandbox's root later: no start waits for them.
  */
 #include "launcher.h"
 
@@ -36,32 +37,43 @@ static void make_nodes(int devices) {
     }
 }
 
-static void bind_nodes(int devices) {
-    /* Without root no device can be made: bind the host's. The tmpfs is attached already. */
+/* Without root no device can be made: the host's are bound. They must be held before its /dev is covered. */
+static void hold_host_nodes(int *trees) {
     for (size_t i = 0; i < COUNT(DEVICES); i++) {
         char source[32];
         snprintf(source, sizeof(source), "/dev/%s", DEVICES[i].name);
-        int place = openat(devices, DEVICES[i].name, O_CREAT | O_WRONLY | O_CLOEXEC, 0666);
-        if (place < 0) fail("create /dev/%s", DEVICES[i].name);
-        close(place);
-        int tree = clone_tree(source, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
-        attach_tree(tree, devices, DEVICES[i].name);
-        close(tree);
+        trees[i] = clone_tree(source, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
     }
 }
 
-void mount_devices(int root, bool is_root) {
+static void bind_nodes(int devices, const int *trees) {
+    for (size_t i = 0; i < COUNT(DEVICES); i++) {
+        int place = openat(devices, DEVICES[i].name, O_CREAT | O_WRONLY | O_CLOEXEC, 0666);
+        if (place < 0) fail("create /dev/%s", DEVICES[i].name);
+        close(place);
+        attach_tree(trees[i], devices, DEVICES[i].name);
+        close(trees[i]);
+    }
+}
+
+static void attach_over(int tree, const char *place) {
+    if (syscall(SYS_move_mount, tree, "", AT_FDCWD, place, MOVE_MOUNT_F_EMPTY_PATH) < 0) fail("mount at %s", place);
+}
+
+int prepare_devices(bool is_root) {
     const char *options[] = {"size", "64k", "mode", "0755", NULL};
+    int nodes[COUNT(DEVICES)];
+    if (!is_root) hold_host_nodes(nodes);
     int devices = new_filesystem("tmpfs", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
-    attach_tree(devices, root, "dev");
+    attach_over(devices, "/dev");
     if (is_root)
         make_nodes(devices);
     else
-        bind_nodes(devices);
+        bind_nodes(devices, nodes);
     for (size_t i = 0; i < COUNT(LINKS); i++)
         if (symlinkat(LINKS[i][0], devices, LINKS[i][1]) < 0) fail("link /dev/%s", LINKS[i][1]);
     set_attributes(devices, MOUNT_ATTR_RDONLY, "/dev");
-    close(devices);
+    return devices;
 }
 
 /* Made read-only. */
@@ -83,10 +95,10 @@ static bool is_there(int at, const char *name, mode_t kind) {
     return fstatat(at, name, &found, AT_SYMLINK_NOFOLLOW) == 0 && (found.st_mode & S_IFMT) == kind;
 }
 
-static void hide_files(int root, int proc) {
+static void hide_files(int devices, int proc) {
     for (size_t i = 0; i < COUNT(HIDDEN_FILES); i++) {
         if (!is_there(proc, HIDDEN_FILES[i], S_IFREG)) continue;
-        int nothing = clone_inside(root, "dev/null");
+        int nothing = clone_inside(devices, "null");
         if (nothing < 0) fail("bind /dev/null");
         attach_tree(nothing, proc, HIDDEN_FILES[i]);
         close(nothing);
@@ -95,19 +107,24 @@ static void hide_files(int root, int proc) {
 
 static void hide_directories(int proc) {
     const char *options[] = {"size", "4k", "mode", "0555", NULL};
+    const char *first = NULL; /* one empty filesystem serves all */
     for (size_t i = 0; i < COUNT(HIDDEN_DIRECTORIES); i++) {
         if (!is_there(proc, HIDDEN_DIRECTORIES[i], S_IFDIR)) continue;
-        int empty = new_filesystem("tmpfs", options, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+        int empty = first == NULL
+                        ? new_filesystem("tmpfs", options, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
+                        : clone_inside(proc, first);
+        if (empty < 0) fail("bind /proc/%s", first);
         attach_tree(empty, proc, HIDDEN_DIRECTORIES[i]);
+        if (first == NULL) first = HIDDEN_DIRECTORIES[i];
         close(empty);
     }
 }
 
-void mount_proc(int root) {
+int prepare_proc(int devices) {
     /* hidepid: the function sees the processes of its own user, so not even the sandbox's pid 1. */
     const char *options[] = {"hidepid", "invisible", NULL};
     int proc = new_filesystem("proc", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
-    attach_tree(proc, root, "proc");
+    attach_over(proc, "/proc");
     for (size_t i = 0; i < COUNT(FIXED); i++) {
         if (!is_there(proc, FIXED[i], S_IFDIR)) continue;
         int tree = clone_inside(proc, FIXED[i]);
@@ -116,7 +133,7 @@ void mount_proc(int root) {
         attach_tree(tree, proc, FIXED[i]);
         close(tree);
     }
-    hide_files(root, proc);
+    hide_files(devices, proc);
     hide_directories(proc);
-    close(proc);
+    return proc;
 }

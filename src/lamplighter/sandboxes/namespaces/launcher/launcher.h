@@ -93,9 +93,15 @@ void attach_tree(int tree, int root, const char *target);
 int new_filesystem(const char *type, const char *const *options, uint64_t attributes);
 int new_overlay(const char *const *lower, int count, bool is_root, uint64_t attributes);
 
-void build_root(const struct plan *plan, const struct birth *birth, int tmp_tree);
-void mount_devices(int root, bool is_root);
-void mount_proc(int root);
+struct prepared {
+    int devices, proc; /* mount trees */
+};
+
+int prepare_devices(bool is_root);
+int prepare_proc(int devices);
+void prepare_mounts(const struct birth *birth, struct prepared *prepared);
+/* `tmp_tree` is a prepared filesystem for /tmp, or -1 for one in memory. */
+void build_root(const struct plan *plan, const struct birth *birth, const struct prepared *prepared, int tmp_tree);
 
 /* --- privileges.c, seccomp.c, process.c, init.c ---------------------------------------------------------------- */
 

@@ -65,10 +65,15 @@ static void leave_host(int root) {
     if (chdir("/") < 0) fail("chdir /");
 }
 
-void build_root(const struct plan *plan, const struct birth *birth, int tmp_tree) {
+void prepare_mounts(const struct birth *birth, struct prepared *prepared) {
     /* JUSTIFICATION: pivot_root refuses a shared parent, and no mount made here may ever reach the host.
      * SAFETY: changes only this process's own copy of the mount namespace. */
     if (syscall(SYS_mount, NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) fail("make / private");
+    prepared->devices = prepare_devices(birth->is_root);
+    prepared->proc = prepare_proc(prepared->devices);
+}
+
+void build_root(const struct plan *plan, const struct birth *birth, const struct prepared *prepared, int tmp_tree) {
     int root = mount_base(plan, birth->is_root);
     for (int i = 0; i < plan->bind_count; i++) {
         const struct bind *bind = &plan->binds[i];
@@ -78,8 +83,9 @@ void build_root(const struct plan *plan, const struct birth *birth, int tmp_tree
     }
     mount_layers(plan, root, birth->is_root);
     mount_tmp(plan, birth, root, tmp_tree);
-    mount_devices(root, birth->is_root);
-    mount_proc(root);
+    attach_tree(prepared->devices, root, "dev");
+    attach_tree(prepared->proc, root, "proc");
+    close(prepared->devices), close(prepared->proc);
     leave_host(root);
     close(root);
 }
