@@ -18,6 +18,7 @@ class AwsError(Exception):
     code: ClassVar[str] = "ServiceException"
     status: ClassVar[int] = 500
     side: ClassVar[str | None] = None
+    message_member: ClassVar[str] = "message"  # for errors that the model does not list
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -267,7 +268,8 @@ class ProtocolError(AwsError):
 class ValidationException(ProtocolError): ...
 
 
-class SerializationException(ProtocolError): ...
+class SerializationException(ProtocolError):
+    message_member = "Message"
 
 
 class UnknownOperationException(ProtocolError):
@@ -284,6 +286,7 @@ class RequestEntityTooLargeException(ProtocolError):
 
 class AccessDeniedException(ProtocolError):
     status = 403
+    message_member = "Message"
 
 
 class UnrecognizedClientException(ProtocolError):
