@@ -1,0 +1,54 @@
+"""Small real file systems for tests: one that fills up, and one whose power can be cut. Both need root."""
+
+import contextlib
+import fcntl
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+_FS_IOC_SHUTDOWN = 0x8004587D
+_WITHOUT_FLUSHING_THE_JOURNAL = (2).to_bytes(4, "little")
+
+
+@contextlib.contextmanager
+def small_disk(mount_point: Path, mebibytes: int) -> Iterator[Path]:
+    mount_point.mkdir()
+    _run("mount", "-t", "tmpfs", "-o", f"size={mebibytes}m", "tmpfs", str(mount_point))
+    try:
+        yield mount_point
+    finally:
+        _run("umount", str(mount_point))
+
+
+class LoopDisk:
+    """An ext4 file system in a file. `cut_power` drops everything that was not flushed."""
+
+    def __init__(self, directory: Path) -> None:
+        self.mount_point = directory / "disk"
+        self._image = directory / "image"
+        self.mount_point.mkdir()
+        with self._image.open("wb") as image:
+            image.truncate(256 * 1024 * 1024)
+        _run("mkfs.ext4", "-q", "-F", str(self._image))
+        self.mount()
+
+    def mount(self) -> None:
+        if subprocess.run(["mount", "-o", "loop", self._image, self.mount_point], check=False).returncode:
+            pytest.skip("this machine cannot mount a loop device")
+
+    def unmount(self) -> None:
+        _run("umount", str(self.mount_point))
+
+    def cut_power(self) -> None:
+        descriptor = os.open(self.mount_point, os.O_RDONLY)
+        try:
+            fcntl.ioctl(descriptor, _FS_IOC_SHUTDOWN, _WITHOUT_FLUSHING_THE_JOURNAL)
+        finally:
+            os.close(descriptor)
+
+
+def _run(*command: str) -> None:
+    subprocess.run(command, check=True)
