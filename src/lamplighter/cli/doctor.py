@@ -1,6 +1,6 @@
 """`lamplighter doctor`: what this machine offers for isolation, which runtimes it has, and what is missing.
 
-The exit code is 1 when functions could not run here at all. Must not change anything but start and end a sandbox driver.
+The exit code is 1 when functions could not run here at all. Changes nothing: a driver is opened and closed.
 """
 
 import argparse

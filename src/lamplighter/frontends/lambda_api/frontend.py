@@ -37,7 +37,7 @@ _INTERNAL = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiParts:
-    """What the Lambda API is made of. `endpoint` is the URL that clients reach it at."""
+    """What the Lambda API is made of."""
 
     service: Service
     registry: OperationRegistry
@@ -47,7 +47,6 @@ class ApiParts:
     counters: ApiCounters
     clock: Clock
     ids: Ids
-    endpoint: str
 
 
 class LambdaApi:
@@ -144,7 +143,7 @@ class LambdaApi:
             source_ip=request.peer,
             user_agent=headers.get("user-agent", ""),
             trace_header=headers.get("x-amzn-trace-id", ""),
-            endpoint=parts.endpoint,
+            endpoint=headers.get("host", ""),
         )
 
     async def _send(self, exchange: Exchange, wire: WireResponse, request_id: str) -> None:

@@ -1,0 +1,192 @@
+"""The composition root: builds every object once, in order, from the configuration, and ends them in reverse.
+
+Nobody below sees the configuration, nobody else chooses drivers. Must not hold logic of its own.
+"""
+
+import asyncio
+import gc
+import json
+import logging
+import os
+import signal
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+from lamplighter.aws.operation import OperationRegistry
+from lamplighter.aws.service import load_service
+from lamplighter.config import Configuration
+from lamplighter.frontends.authentication import Authenticator, OpenAuthenticator, SignedAuthenticator
+from lamplighter.frontends.counters import ApiCounters
+from lamplighter.frontends.lambda_api.frontend import ApiParts, LambdaApi
+from lamplighter.frontends.lambda_api.sizes import RequestSizes
+from lamplighter.frontends.public_listener import Address, ListenFailed, PublicListener
+from lamplighter.identity.context import RootAuthoriser
+from lamplighter.identity.keys import CredentialsRefused, RootKeyRing, open_root_key
+from lamplighter.kernel.clock import Clock, SystemClock
+from lamplighter.kernel.ids import Ids, RandomIds
+from lamplighter.kernel.limits import Limits
+from lamplighter.sandboxes.drivers import open_driver
+from lamplighter.sandboxes.runtimes.directory import RuntimeDirectory
+from lamplighter.sandboxes.sandbox import SandboxDriver, SandboxFailed
+from lamplighter.storage.blobs import BlobStore
+from lamplighter.storage.packages import PackageStore
+from lamplighter.storage.sqlite.engine import SqliteStorage
+from lamplighter.storage.storage import Storage, StorageFailed, StorageRefused
+
+_log = logging.getLogger(__name__)
+
+# Called once with the endpoint and the driver's name when requests will be answered.
+Ready = Callable[[str, str], None]
+
+
+class StartRefused(Exception):
+    """The server cannot start or go on; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Base:
+    """What every part is built on."""
+
+    configuration: Configuration
+    clock: Clock
+    ids: Ids
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Data:
+    """Everything that is kept on disk."""
+
+    storage: Storage
+    blobs: BlobStore
+    packages: PackageStore
+
+
+def serve(configuration: Configuration, ready: Ready) -> None:
+    """Serve until SIGTERM or SIGINT. Raises StartRefused."""
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(_serve(configuration, ready))
+    except (StorageRefused, StorageFailed, SandboxFailed, CredentialsRefused, ListenFailed) as error:
+        raise StartRefused(str(error)) from error
+    except OSError as error:
+        raise StartRefused(f"{error.strerror}: {error.filename or configuration.data_dir}") from error
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    try:
+        import uvloop  # optional: where it has no wheel, asyncio's own loop serves as well
+    except ImportError:
+        return asyncio.new_event_loop
+    return uvloop.new_event_loop
+
+
+async def _serve(configuration: Configuration, ready: Ready) -> None:
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    base = Base(configuration=configuration, clock=SystemClock(), ids=RandomIds(), limits=Limits())
+    async with AsyncExitStack() as stack:
+        data = _open_data(base, stack)
+        driver = await open_driver(configuration.driver, configuration.data_dir / "sandboxes")
+        stack.push_async_callback(driver.close)
+        registry = await _build_control(base, data, driver, stack)
+        listener = await _listen(base, registry, stack)
+        _settle_memory()
+        ready(listener.endpoint, driver.name)
+        await _wait_for_end(stopping, data.storage)
+
+
+def _open_data(base: Base, stack: AsyncExitStack) -> Data:
+    directory = base.configuration.data_dir
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    storage = SqliteStorage.open(directory / "storage")
+    stack.push_async_callback(storage.close)
+    blobs = BlobStore(directory / "blobs")
+    packages = PackageStore(blobs, directory / "packages", ids=base.ids)
+    stack.push_async_callback(packages.close)
+    return Data(storage=storage, blobs=blobs, packages=packages)
+
+
+async def _build_control(base: Base, data: Data, driver: SandboxDriver, stack: AsyncExitStack) -> OperationRegistry:
+    runtimes = RuntimeDirectory(base.configuration.runtimes_dir)
+    return OperationRegistry()
+
+
+async def _listen(base: Base, registry: OperationRegistry, stack: AsyncExitStack) -> PublicListener:
+    configuration = base.configuration
+    counters = ApiCounters()
+    parts = ApiParts(
+        service=load_service("lambda"),
+        registry=registry,
+        authenticator=_authenticator(base),
+        authoriser=RootAuthoriser(),
+        sizes=RequestSizes.of(base.limits),
+        counters=counters,
+        clock=base.clock,
+        ids=base.ids,
+    )
+    listener = PublicListener(LambdaApi(parts), counters, base.clock, base.ids)
+    address = Address(
+        host=configuration.host,
+        port=configuration.port,
+        certificate=configuration.tls_certificate,
+        key=configuration.tls_key,
+    )
+    stack.push_async_callback(listener.close, configuration.drain_seconds)
+    await listener.open(address)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _reload_certificate, listener, address)
+    _leave_endpoint(configuration, listener.endpoint, stack)
+    listener.set_ready(is_ready=True)
+    return listener
+
+
+def _authenticator(base: Base) -> Authenticator:
+    configuration = base.configuration
+    if configuration.is_open:
+        return OpenAuthenticator(configuration.account_id, configuration.region)
+    key = open_root_key(configuration.credentials_file, configuration.account_id, base.ids)
+    return SignedAuthenticator(RootKeyRing(key), base.clock)
+
+
+def _reload_certificate(listener: PublicListener, address: Address) -> None:
+    try:
+        listener.reload_certificate(address)
+    except ListenFailed as error:
+        _log.error("keeping the old certificate: %s", error)  # the cause is known, no traceback
+
+
+def _leave_endpoint(configuration: Configuration, endpoint: str, stack: AsyncExitStack) -> None:
+    """Write down where the server answers, for `lamplighter env` and its sisters; removed at the end."""
+    file = configuration.endpoint_file
+    told = {
+        "endpoint": endpoint,
+        "mode": configuration.mode,
+        "region": configuration.region,
+        "account_id": configuration.account_id,
+        "certificate": str(configuration.tls_certificate) if configuration.tls_certificate else None,
+        "pid": os.getpid(),
+    }
+    temporary = file.with_suffix(".new")
+    temporary.write_text(json.dumps(told), encoding="utf-8")
+    temporary.replace(file)
+    stack.callback(file.unlink, missing_ok=True)
+
+
+def _settle_memory() -> None:
+    """What start-up has made lives as long as the server: keep the collector from looking at it again and again."""
+    gc.collect()
+    gc.freeze()
+
+
+async def _wait_for_end(stopping: asyncio.Event, storage: Storage) -> None:
+    """Return on a signal; a disk that failed ends the server rather than letting it acknowledge again."""
+    async with asyncio.TaskGroup() as group:
+        failed = group.create_task(storage.wait_failed())
+        stopped = group.create_task(stopping.wait())
+        await asyncio.wait((failed, stopped), return_when=asyncio.FIRST_COMPLETED)
+        failed.cancel()
+        stopped.cancel()
+    if failed.done() and not failed.cancelled():
+        raise failed.result()
