@@ -74,8 +74,8 @@ def runtime_api() -> Iterator[RuntimeApi]:
 
         def do_POST(self) -> None:
             body = self._body()
-            self._send(202, {"Content-Type": "application/json"}, b'{"status":"OK"}')
             api.answers.put((self.path.partition("/runtime/")[2], json.loads(body or b"null")))
+            self._send(202, {"Content-Type": "application/json"}, b'{"status":"OK"}')
 
         def _body(self) -> bytes:
             if "chunked" not in self.headers.get("Transfer-Encoding", ""):

@@ -47,7 +47,7 @@ while true; do
     exec 3<>/dev/tcp/${AWS_LAMBDA_RUNTIME_API/:/\\/}
     printf 'POST /2018-06-01/runtime/invocation/%s/response HTTP/1.0\\r\\nContent-Length: %d\\r\\n\\r\\n%s' \\
         "$id" "${#answer}" "$answer" >&3
-    read -r _ <&3
+    cat <&3 >/dev/null
 done
 """
 
