@@ -41,12 +41,12 @@ class SpawnerClient:
         self.is_alive = True
 
     @classmethod
-    async def launch(cls, launcher: Path, state_dir: Path, *, blanks: int) -> "SpawnerClient":
+    async def launch(cls, launcher: Path, state_dir: Path, *, disk: Path | None, blanks: int) -> "SpawnerClient":
         """Start the process and wait until it has cleared up after an earlier life. Raises SandboxFailed."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
         with theirs:
-            arguments = [str(theirs.fileno()), str(launcher), str(state_dir), str(blanks)]
+            arguments = [str(theirs.fileno()), str(launcher), str(state_dir), str(disk or "-"), str(blanks)]
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-I", "-S", "-c", _BOOT, str(_PACKAGE_ROOT), *arguments),
                 pass_fds=(theirs.fileno(),),

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from lamplighter.sandboxes.namespaces.client import SpawnerClient
 from lamplighter.sandboxes.namespaces.compiler import launcher_binary
+from lamplighter.sandboxes.namespaces.disks import USUAL_BYTES, DiskImages
 from lamplighter.sandboxes.namespaces.messages import pack
 from lamplighter.sandboxes.namespaces.sandbox import NamespaceSandbox, start_message
 from lamplighter.sandboxes.namespaces.stubs import Stubs
@@ -34,6 +35,7 @@ class NamespaceDriver:
         self._state_dir = state_dir
         self._blanks = blanks
         self._stubs = Stubs(state_dir / "stubs")
+        self._images = DiskImages(state_dir / "disks")
         self._client: SpawnerClient | None = None
         self._opening = asyncio.Lock()
 
@@ -50,17 +52,21 @@ class NamespaceDriver:
             if self._client is None or not self._client.is_alive:
                 if self._client is not None:
                     await self._client.close()
-                self._client = await SpawnerClient.launch(self._launcher, self._state_dir, blanks=self._blanks)
+                usual = await self._images.get(USUAL_BYTES)
+                self._client = await SpawnerClient.launch(
+                    self._launcher, self._state_dir, disk=usual, blanks=self._blanks
+                )
             return self._client
 
     async def start(self, spec: SandboxSpec) -> NamespaceSandbox:
+        image = await self._images.get(spec.tmp_bytes)
         client = self._client if self._client is not None and self._client.is_alive else await self.spawner()
         control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         control.setblocking(False)
         output_fd, output_end = _output_pipe()
         sandbox = None
         try:
-            control.send(self._plan(spec, client))
+            control.send(self._plan(spec, client, image))
             env = {**spec.env, "AWS_LAMBDA_RUNTIME_API": RUNTIME_API_ADDRESS}
             control.send(start_message(1, spec.argv, env))
             sandbox = NamespaceSandbox(
@@ -93,7 +99,7 @@ class NamespaceDriver:
             os.close(output_end)
         return sandbox
 
-    def _plan(self, spec: SandboxSpec, client: SpawnerClient) -> bytes:
+    def _plan(self, spec: SandboxSpec, client: SpawnerClient, image: Path | None) -> bytes:
         targets = tuple((bind.target, bind.source.is_dir()) for bind in spec.binds)
         stubs = self._stubs.for_root(spec.root, (*targets, (spec.cwd, True)))
         fields: list[str | int] = ["build", "hostname", spec.hostname, "root", str(spec.root), "cwd", spec.cwd]
@@ -104,6 +110,8 @@ class NamespaceDriver:
         for layer in reversed(spec.layers):  # the last one wins, so it lies on top
             fields += ["layer", str(layer)]
         fields += ["tmp", spec.tmp_bytes, "processes", spec.processes, "files", spec.open_files]
+        if image is not None:
+            fields += ["disk", str(image)]
         if "memory" in client.missing:
             fields += ["data", spec.memory_bytes + _DATA_SLACK_BYTES]
         return pack(*fields)

@@ -61,6 +61,7 @@ class NamespaceSandbox:
     ) -> None:
         self.sandbox_id = sandbox_id
         self.output_fd = output_fd
+        self.is_tmp_on_disk = False
         self._runtime = NamespaceProcess("runtime", _RUNTIME_ID, self)
         self.runtime: SandboxProcess = self._runtime
         self.runtime_api: socket.socket
@@ -123,6 +124,7 @@ class NamespaceSandbox:
     def _take(self, kind: str, text: str, descriptors: list[int]) -> None:
         if kind == "ready":
             self.runtime_api = socket.socket(fileno=descriptors[0])
+            self.is_tmp_on_disk = text == "disk"
             if not self._ready.done():
                 self._ready.set_result(None)
         elif kind == "failed":

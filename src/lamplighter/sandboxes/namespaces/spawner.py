@@ -58,9 +58,10 @@ class Box:
 class Spawner:
     """The loop. Everything happens on one thread, in the order in which it arrives."""
 
-    def __init__(self, server: socket.socket, launcher: str, state_dir: str, blanks: int) -> None:
+    def __init__(self, server: socket.socket, launcher: str, state_dir: str, disk: str, blanks: int) -> None:
         self._server = server
         self._launcher = launcher
+        self._disk = disk
         self._wanted_blanks = blanks
         self._is_root = os.geteuid() == 0
         instance = zlib.crc32(os.fsencode(state_dir))
@@ -205,7 +206,7 @@ class Spawner:
         os.set_inheritable(theirs.fileno(), True)
         host_id = str(self._first_id + 2 * slot)
         mode = "root" if self._is_root else "user"
-        arguments = [self._launcher, "sandbox", mode, str(theirs.fileno()), host_id, group.unified or "-"]
+        arguments = [self._launcher, "sandbox", mode, str(theirs.fileno()), host_id, self._disk, group.unified or "-"]
         pid = os.posix_spawn(self._launcher, [*arguments, *group.attach_files], {}, setsigdef=[signal.SIGINT])
         theirs.close()
         box = Box(slot, group, ours, pid)
@@ -342,8 +343,8 @@ def _lock(state_dir: str) -> int:
 
 
 def main(arguments: list[str]) -> None:
-    """`spawner SOCKET_FD LAUNCHER STATE_DIR BLANKS`, started by SpawnerClient."""
-    fd, launcher, state_dir, blanks = arguments
+    """`spawner SOCKET_FD LAUNCHER STATE_DIR DISK_IMAGE|- BLANKS`, started by SpawnerClient."""
+    fd, launcher, state_dir, disk, blanks = arguments
     server = socket.socket(fileno=int(fd))
     os.setsid()
     os.chdir("/")
@@ -353,7 +354,7 @@ def main(arguments: list[str]) -> None:
         send(server, pack("refused", f"another lamplighter is using {state_dir}"))
         return
     try:
-        Spawner(server, launcher, state_dir, int(blanks)).run()
+        Spawner(server, launcher, state_dir, disk, int(blanks)).run()
     finally:
         os.close(lock)
 

@@ -1,6 +1,6 @@
 /* The outer process: cgroups first, then the user namespace, then the clone into all the others.
  *
- *     launcher sandbox root|user BIRTH_FD HOST_UID CGROUP2_DIRECTORY|- [CGROUP_PROCS_FILE...]
+ *     launcher sandbox root|user BIRTH_FD HOST_UID DISK_IMAGE|- CGROUP2_DIRECTORY|- [CGROUP_PROCS_FILE...]
  *
  * The clone becomes a child of the spawner (CLONE_PARENT) and waits as a blank: it costs nothing but memory, and what
  * is slow (the first attach to a cgroup waits for an RCU grace period, up to 20 ms) has happened before it is needed.
@@ -123,8 +123,8 @@ static noreturn void live_inside(struct birth *birth) {
     report(-1, "blank", "%s", "");
 
     struct fields fields;
-    int passed[3]; /* the server's control socket, the output pipe, a prepared /tmp */
-    if (!receive(control_fd, &fields, passed, 3)) _exit(0); /* never adopted: the spawner is gone */
+    int passed[2]; /* the server's control socket and the output pipe */
+    if (!receive(control_fd, &fields, passed, 2)) _exit(0); /* never adopted: the spawner is gone */
     close(control_fd);
     control_fd = passed[0];
     if (control_fd < 0 || passed[1] < 0) _exit(1);
@@ -142,7 +142,7 @@ static noreturn void live_inside(struct birth *birth) {
     unsigned group = birth->is_root ? birth->host_gid + 1 : FUNCTION_GID;
     if (fchown(passed[1], owner, group) < 0) fail("owner of the output pipe");
 
-    build_root(&plan, birth, &prepared, passed[2]);
+    const char *tmp = build_root(&plan, birth, &prepared);
     enter_user_namespace(birth, &plan);
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0) fail("PR_SET_PDEATHSIG");
     drop_bounding_set();
@@ -150,7 +150,7 @@ static noreturn void live_inside(struct birth *birth) {
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) fail("PR_SET_NO_NEW_PRIVS");
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) fail("PR_SET_DUMPABLE");
     install_seccomp();
-    report(listener, "ready", "%s", "");
+    report(listener, "ready", "%s", tmp);
     close(listener);
     run_init(&plan, passed[1]);
 }
@@ -186,16 +186,17 @@ static void clone_inner(struct birth *birth, int cgroup) {
 }
 
 int main(int count, char **arguments) {
-    if (count < 6 || strcmp(arguments[1], "sandbox") != 0) {
-        static const char usage[] = "usage: launcher sandbox root|user BIRTH_FD HOST_ID CGROUP2|- [CGROUP_PROCS...]\n";
+    if (count < 7 || strcmp(arguments[1], "sandbox") != 0) {
+        static const char usage[] = "usage: launcher sandbox root|user BIRTH_FD HOST_ID DISK|- CGROUP2|- [PROCS...]\n";
         return write(2, usage, sizeof(usage) - 1) < 0 ? 1 : 2;
     }
     struct birth birth = {.is_root = strcmp(arguments[2], "root") == 0, .users_fd = -1};
     control_fd = atoi(arguments[3]);
     birth.host_uid = birth.is_root ? (unsigned)strtoul(arguments[4], NULL, 10) : getuid();
     birth.host_gid = birth.is_root ? birth.host_uid : getgid();
-    attach_to_cgroups(arguments + 6);
-    int cgroup = open_cgroup2(arguments[5]);
+    if (birth.is_root && strcmp(arguments[5], "-") != 0) birth.disk = arguments[5];
+    attach_to_cgroups(arguments + 7);
+    int cgroup = open_cgroup2(arguments[6]);
     if (birth.is_root) birth.users_fd = make_user_namespace(&birth, FUNCTION_UID, FUNCTION_GID);
     clone_inner(&birth, cgroup);
     return 0;

@@ -59,6 +59,7 @@ struct bind {
 
 struct plan {
     const char *hostname, *root, *stubs, *cwd;
+    const char *disk; /* image to copy for a /tmp on disk, or NULL */
     struct bind binds[MAX_BINDS];
     const char *layers[MAX_LAYERS]; /* topmost first */
     int bind_count, layer_count;
@@ -76,6 +77,7 @@ struct birth {
     unsigned host_uid; /* root mode: first of two host ids; else the caller's own */
     unsigned host_gid;
     int users_fd;      /* root mode: the user namespace to enter once everything is mounted */
+    const char *disk;  /* root mode: image of the usual /tmp, or NULL */
 };
 
 /* Root mode: makes a user namespace that maps 0 and the function's ids to the sandbox's own host ids. */
@@ -95,13 +97,18 @@ int new_overlay(const char *const *lower, int count, bool is_root, uint64_t attr
 
 struct prepared {
     int devices, proc; /* mount trees */
+    int host_devices;  /* the host's /dev, which they cover */
+    int disk;          /* a /tmp made from birth->disk, or -1 */
 };
+
+/* A detached ext4 made from a copy of the image `template`; -1 where the machine cannot (errno says why). */
+int make_disk(int host_devices, const char *template);
 
 int prepare_devices(bool is_root);
 int prepare_proc(int devices);
 void prepare_mounts(const struct birth *birth, struct prepared *prepared);
-/* `tmp_tree` is a prepared filesystem for /tmp, or -1 for one in memory. */
-void build_root(const struct plan *plan, const struct birth *birth, const struct prepared *prepared, int tmp_tree);
+/* Returns what /tmp lies on: "disk" or "memory". */
+const char *build_root(const struct plan *plan, const struct birth *birth, const struct prepared *prepared);
 
 /* --- privileges.c, seccomp.c, process.c, init.c ---------------------------------------------------------------- */
 

@@ -35,6 +35,7 @@ enum {
     MOUNT_ATTR_NOSUID = 0x02,
     MOUNT_ATTR_NODEV = 0x04,
     MOUNT_ATTR_NOEXEC = 0x08,
+    MOUNT_ATTR_NOATIME = 0x10,
     MS_REC = 1 << 14,
     MS_PRIVATE = 1 << 18,
     MS_SLAVE = 1 << 19,

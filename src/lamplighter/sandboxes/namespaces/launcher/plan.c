@@ -31,6 +31,8 @@ void read_plan(struct fields *fields, struct plan *plan) {
             plan->root = need_field(fields);
         else if (strcmp(name, "stubs") == 0)
             plan->stubs = need_field(fields);
+        else if (strcmp(name, "disk") == 0)
+            plan->disk = need_field(fields);
         else if (strcmp(name, "cwd") == 0)
             plan->cwd = need_field(fields);
         else if (strcmp(name, "bind") == 0)

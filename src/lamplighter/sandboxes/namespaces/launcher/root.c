@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -37,22 +38,31 @@ static void mount_layers(const struct plan *plan, int root, bool is_root) {
     close(tree);
 }
 
-static void mount_tmp(const struct plan *plan, const struct birth *birth, int root, int prepared) {
+static int tmp_in_memory(const struct plan *plan, unsigned uid, unsigned gid) {
+    char size[32], owner[16], group[16];
+    snprintf(size, sizeof(size), "%ld", plan->tmp_bytes);
+    snprintf(owner, sizeof(owner), "%u", uid);
+    snprintf(group, sizeof(group), "%u", gid);
+    const char *options[] = {"size", size, "mode", "0700", "uid", owner, "gid", group, NULL};
+    return new_filesystem("tmpfs", options, WRITABLE);
+}
+
+static int tmp_on_disk(const struct plan *plan, const struct birth *birth, const struct prepared *prepared) {
+    if (plan->disk == NULL) return -1;
+    bool is_usual = birth->disk != NULL && strcmp(birth->disk, plan->disk) == 0;
+    return is_usual && prepared->disk >= 0 ? prepared->disk : make_disk(prepared->host_devices, plan->disk);
+}
+
+static const char *mount_tmp(const struct plan *plan, const struct birth *birth, const struct prepared *prepared,
+                             int root) {
     unsigned uid = birth->is_root ? birth->host_uid + 1 : plan->uid;
     unsigned gid = birth->is_root ? birth->host_gid + 1 : plan->gid;
-    int tree = prepared;
-    if (tree < 0) {
-        char size[32], owner[16], group[16];
-        snprintf(size, sizeof(size), "%ld", plan->tmp_bytes);
-        snprintf(owner, sizeof(owner), "%u", uid);
-        snprintf(group, sizeof(group), "%u", gid);
-        const char *options[] = {"size", size, "mode", "0700", "uid", owner, "gid", group, NULL};
-        tree = new_filesystem("tmpfs", options, WRITABLE);
-    } else {
-        if (fchownat(tree, ".", uid, gid, 0) < 0 || fchmodat(tree, ".", 0700, 0) < 0) fail("owner of /tmp");
-    }
+    int disk = tmp_on_disk(plan, birth, prepared);
+    int tree = disk >= 0 ? disk : tmp_in_memory(plan, uid, gid);
+    if (disk >= 0 && (fchownat(tree, ".", uid, gid, 0) < 0 || fchmodat(tree, ".", 0700, 0) < 0)) fail("owner of /tmp");
     attach_tree(tree, root, "tmp");
     close(tree);
+    return disk >= 0 ? "disk" : "memory";
 }
 
 static void leave_host(int root) {
@@ -69,11 +79,14 @@ void prepare_mounts(const struct birth *birth, struct prepared *prepared) {
     /* JUSTIFICATION: pivot_root refuses a shared parent, and no mount made here may ever reach the host.
      * SAFETY: changes only this process's own copy of the mount namespace. */
     if (syscall(SYS_mount, NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) fail("make / private");
+    prepared->host_devices = open("/dev", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (prepared->host_devices < 0) fail("open /dev");
+    prepared->disk = birth->disk == NULL ? -1 : make_disk(prepared->host_devices, birth->disk);
     prepared->devices = prepare_devices(birth->is_root);
     prepared->proc = prepare_proc(prepared->devices);
 }
 
-void build_root(const struct plan *plan, const struct birth *birth, const struct prepared *prepared, int tmp_tree) {
+const char *build_root(const struct plan *plan, const struct birth *birth, const struct prepared *prepared) {
     int root = mount_base(plan, birth->is_root);
     for (int i = 0; i < plan->bind_count; i++) {
         const struct bind *bind = &plan->binds[i];
@@ -82,10 +95,12 @@ void build_root(const struct plan *plan, const struct birth *birth, const struct
         close(tree);
     }
     mount_layers(plan, root, birth->is_root);
-    mount_tmp(plan, birth, root, tmp_tree);
+    const char *tmp = mount_tmp(plan, birth, prepared, root);
     attach_tree(prepared->devices, root, "dev");
     attach_tree(prepared->proc, root, "proc");
-    close(prepared->devices), close(prepared->proc);
+    close(prepared->devices), close(prepared->proc), close(prepared->host_devices);
+    if (prepared->disk >= 0) close(prepared->disk);
     leave_host(root);
     close(root);
+    return tmp;
 }
