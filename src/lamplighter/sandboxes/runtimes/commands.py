@@ -34,7 +34,7 @@ def add(
     packages: tuple[str, ...] | None = None,
     progress: Progress = ignore,
 ) -> list[Runtime]:
-    """Install or renew. `packages` are requirements for the Python runtimes; None means boto3. Raises ImportFailed."""
+    """Install or renew. `packages` are further requirements for Python runtimes, beside boto3. Raises ImportFailed."""
     return [directory.add(name, source, packages=packages, progress=progress) for name in names]
 
 

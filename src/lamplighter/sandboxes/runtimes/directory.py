@@ -92,7 +92,7 @@ class RuntimeDirectory:
         packages: tuple[str, ...] | None = None,
         progress: Progress = ignore,
     ) -> Runtime:
-        """Install (or replace) a runtime. `packages` None means the usual ones. Raises ImportFailed."""
+        """Install (or replace) a runtime; `packages` come on top of the usual ones. Raises ImportFailed."""
         identifier = parse_identifier(name)
         with self._alone():
             building = Path(tempfile.mkdtemp(prefix=_BUILDING, dir=self._path))
@@ -132,7 +132,7 @@ class RuntimeDirectory:
         chosen = list(importers.values()) if source == AUTOMATIC else [importers[source]]
         cache = self._path / _CACHE
         cache.mkdir(exist_ok=True)
-        wanted = packages if packages is not None else usual_packages(identifier)
+        wanted = (*usual_packages(identifier), *(packages or ()))
         reasons = []
         for importer in chosen:
             _empty(building)
