@@ -1,0 +1,106 @@
+"""The life of an execution environment as a table: every transition that is not written here is illegal.
+
+    STARTING -> INIT -> READY <-> INVOKING -> RESPONDED -> READY ... -> SHUTDOWN -> DEAD
+
+Init covers everything up to the first /next. RESPONDED lies between the answer to an invoke and the following /next:
+the environment is not yet free. FROZEN and RESTORING are entered from READY and before it. Pure: must not know
+sockets, clocks or sandboxes.
+"""
+
+from enum import Enum, auto
+
+
+class State(Enum):
+    """Where an execution environment stands."""
+
+    STARTING = auto()
+    INIT = auto()
+    INIT_FAILED = auto()
+    READY = auto()
+    FROZEN = auto()
+    RESTORING = auto()
+    INVOKING = auto()
+    RESPONDED = auto()
+    SHUTDOWN = auto()
+    DEAD = auto()
+
+
+class Trigger(Enum):
+    """What happens to it: calls of the runtime, decisions of the pool, accidents."""
+
+    SANDBOX_STARTED = auto()
+    NEXT = auto()
+    INIT_ERROR = auto()
+    INVOKE = auto()
+    RESPONSE = auto()
+    ERROR = auto()
+    FREEZE = auto()
+    THAW = auto()
+    RESTORE = auto()
+    RETRY_INIT = auto()
+    SHUT_DOWN = auto()
+    FAIL = auto()
+    END = auto()
+
+
+class IllegalTransition(Exception):
+    """The trigger is not allowed in this state."""
+
+    def __init__(self, state: State, trigger: Trigger) -> None:
+        super().__init__(f"{trigger.name} is not allowed in state {state.name}")
+        self.state = state
+        self.trigger = trigger
+
+
+TRANSITIONS: dict[tuple[State, Trigger], State] = {
+    (State.STARTING, Trigger.SANDBOX_STARTED): State.INIT,
+    (State.STARTING, Trigger.FAIL): State.INIT_FAILED,
+    (State.INIT, Trigger.NEXT): State.READY,
+    (State.INIT, Trigger.INIT_ERROR): State.INIT_FAILED,
+    (State.INIT, Trigger.FAIL): State.INIT_FAILED,
+    # The first invoke after a failed init starts the sandbox again: AWS's suppressed init.
+    (State.INIT_FAILED, Trigger.RETRY_INIT): State.STARTING,
+    # A runtime may poll twice, and may ask again for the event that it is working on.
+    (State.READY, Trigger.NEXT): State.READY,
+    (State.INVOKING, Trigger.NEXT): State.INVOKING,
+    (State.READY, Trigger.INVOKE): State.INVOKING,
+    (State.INVOKING, Trigger.RESPONSE): State.RESPONDED,
+    (State.INVOKING, Trigger.ERROR): State.RESPONDED,
+    (State.INVOKING, Trigger.FAIL): State.SHUTDOWN,
+    (State.RESPONDED, Trigger.NEXT): State.READY,
+    (State.RESPONDED, Trigger.FAIL): State.SHUTDOWN,
+    (State.READY, Trigger.FREEZE): State.FROZEN,
+    (State.FROZEN, Trigger.THAW): State.READY,
+    (State.READY, Trigger.FAIL): State.SHUTDOWN,
+    (State.FROZEN, Trigger.FAIL): State.SHUTDOWN,
+    (State.FROZEN, Trigger.RESTORE): State.RESTORING,
+    (State.RESTORING, Trigger.NEXT): State.READY,
+    (State.RESTORING, Trigger.FAIL): State.SHUTDOWN,
+    (State.SHUTDOWN, Trigger.END): State.DEAD,
+} | {(state, Trigger.SHUT_DOWN): State.SHUTDOWN for state in State if state not in (State.SHUTDOWN, State.DEAD)}
+
+# What AWS's runtime interface emulator calls the same states in its answers to a runtime.
+RUNTIME_STATE_NAMES: dict[State, str] = {
+    State.STARTING: "Started",
+    State.INIT: "Started",
+    State.INIT_FAILED: "InitError",
+    State.READY: "Ready",
+    State.FROZEN: "Ready",
+    State.RESTORING: "Restoring",
+    State.INVOKING: "Running",
+    State.RESPONDED: "RuntimeResponseSentState",
+    State.SHUTDOWN: "RuntimeResponseSentState",
+    State.DEAD: "RuntimeResponseSentState",
+}
+
+
+def after(state: State, trigger: Trigger) -> State:
+    """The state that follows. Raises IllegalTransition."""
+    following = TRANSITIONS.get((state, trigger))
+    if following is None:
+        raise IllegalTransition(state, trigger)
+    return following
+
+
+def is_allowed(state: State, trigger: Trigger) -> bool:
+    return (state, trigger) in TRANSITIONS

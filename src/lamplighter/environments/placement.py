@@ -1,0 +1,54 @@
+"""How many environments to start for the invokes that wait. Pure: figures in, decision out.
+
+An environment that has just answered polls again within microseconds, and a busy environment of a quick function is
+free again sooner than a new one has started; starting early would only crowd the cores (more active environments than
+cores cost a quarter of the rate). Whoever has waited too long gets a new environment whatever the figures say.
+"""
+
+from dataclasses import dataclass
+
+# Longer than any runtime client takes from its answer to its next poll, shorter than any start.
+SETTLING_SECONDS = 0.005
+# About what a start costs: waiting longer than this for a busy environment never pays.
+PATIENCE_SECONDS = 0.03
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """One pool at one moment. `mean_seconds` is the mean duration of recent invokes, None before the first."""
+
+    waiting: int
+    longest_wait_seconds: float
+    starting: int
+    settling: int
+    busy: int
+    mean_seconds: float | None
+    cores: int
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Start so many now; look again after `recheck_seconds` (None: nothing to look at)."""
+
+    start: int
+    recheck_seconds: float | None = None
+
+
+def decide(situation: Situation) -> Decision:
+    uncovered = situation.waiting - situation.starting
+    if uncovered <= 0:
+        return Decision(0)
+    missing = uncovered - situation.settling
+    if missing <= 0:
+        return Decision(0, SETTLING_SECONDS)
+    patience = PATIENCE_SECONDS - situation.longest_wait_seconds
+    if patience > 0 and _is_soon_free(situation, missing):
+        return Decision(0, patience)
+    return Decision(missing, SETTLING_SECONDS if situation.settling else None)
+
+
+def _is_soon_free(situation: Situation, missing: int) -> bool:
+    working = situation.busy + situation.settling
+    if situation.mean_seconds is None or working < situation.cores:
+        return False
+    return situation.mean_seconds * (missing + working) / working < PATIENCE_SECONDS

@@ -1,0 +1,277 @@
+"""The execution environments of one function version: hand invokes to free ones, start more, let idle ones go.
+
+The most recently used free environment is taken first, so that the others can expire. An invoke that finds none waits
+and is served by whichever comes first, a freed environment or a started one. Must not know other versions.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from lamplighter.environments.blueprint import Blueprint
+from lamplighter.environments.capacity import Capacity
+from lamplighter.environments.environment import Environment, Platform
+from lamplighter.environments.machine import State
+from lamplighter.environments.placement import SETTLING_SECONDS, Situation, decide
+from lamplighter.environments.ticket import Ticket
+from lamplighter.resources.functions.model import FunctionConfiguration
+
+_log = logging.getLogger(__name__)
+_MEAN_WEIGHT = 0.1
+
+
+class NoCapacity(Exception):
+    """The machine has no room for another environment and none became free in time."""
+
+
+class VersionGone(Exception):
+    """The version was changed or deleted while the invoke waited for an environment."""
+
+
+class House(Protocol):
+    """What a pool asks of all pools together."""
+
+    capacity: Capacity
+    cores: int
+    queue_seconds: float
+
+    def make_room(self, memory_mib: int) -> bool:
+        """Let go of idle environments of other versions until there is room, if that helps. Whether there is room."""
+        ...
+
+    def room_was_made(self) -> None: ...
+
+    def pool_is_empty(self, pool: "Pool") -> None: ...
+
+
+class Pool:
+    """`submit` an invoke; the ticket is served in its own time."""
+
+    def __init__(
+        self,
+        configuration: FunctionConfiguration,
+        prepare: Callable[[FunctionConfiguration], Awaitable[Blueprint]],
+        platform: Platform,
+        house: House,
+    ) -> None:
+        self.configuration = configuration
+        self.key = (configuration.qualified_arn, configuration.content_revision)
+        self.is_retired = False
+        self._prepare = prepare
+        self._platform = platform
+        self._house = house
+        self._memory_mib = configuration.memory_size
+        self._loop = asyncio.get_running_loop()
+        self._idle: list[Environment] = []
+        self._settling: dict[Environment, float] = {}
+        self._alive: set[Environment] = set()
+        self._present = 0
+        self._starting = 0
+        self._waiting: deque[Ticket] = deque()
+        self._mean_seconds: float | None = None
+        self._recheck: asyncio.TimerHandle | None = None
+
+    # --- what others see
+
+    @property
+    def idle_since(self) -> float | None:
+        """When its longest idle environment became idle; None when it has none."""
+        return self._idle[0].idle_since if self._idle else None
+
+    @property
+    def environments(self) -> int:
+        return len(self._alive)
+
+    @property
+    def is_waiting(self) -> bool:
+        return bool(self._waiting)
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self._present or self._starting or self._waiting)
+
+    # --- invokes
+
+    def submit(self, ticket: Ticket) -> None:
+        """Serve the ticket, now or as soon as an environment is there."""
+        if self._idle:
+            self._idle.pop().invoke(ticket)
+            return
+        ticket.queued_at = self._loop.time()
+        self._waiting.append(ticket)
+        self.balance()
+
+    def _next_ticket(self) -> Ticket | None:
+        if not self._waiting:
+            return None
+        ticket = self._waiting.popleft()
+        if ticket.expiry is not None:
+            ticket.expiry.cancel()
+            ticket.expiry = None
+        return ticket
+
+    def balance(self) -> None:
+        """Start what the waiting invokes need and the machine has room for."""
+        if self._recheck is not None:
+            self._recheck.cancel()
+            self._recheck = None
+        if not self._waiting:
+            return
+        now = self._loop.time()
+        decision = decide(self._situation(now))
+        if decision.recheck_seconds is not None:
+            self._recheck = self._loop.call_later(decision.recheck_seconds, self.balance)
+        for _ in range(decision.start):
+            if not self._house.capacity.has_room(self._memory_mib) and not self._house.make_room(self._memory_mib):
+                self._queue_within_limit()
+                return
+            self._house.capacity.reserve(self._memory_mib)
+            self._starting += 1
+            self._present += 1
+            self._platform.background.spawn(self._start(), f"start {self.configuration.qualified_arn}")
+
+    def _situation(self, now: float) -> Situation:
+        settling = sum(1 for since in self._settling.values() if now - since < SETTLING_SECONDS)
+        return Situation(
+            waiting=len(self._waiting),
+            longest_wait_seconds=now - self._waiting[0].queued_at,
+            starting=self._starting,
+            settling=settling,
+            busy=max(0, len(self._alive) - len(self._idle) - settling - self._starting),
+            mean_seconds=self._mean_seconds,
+            cores=self._house.cores,
+        )
+
+    def _queue_within_limit(self) -> None:
+        """No room: whoever waits does so for a limited time only."""
+        for ticket in self._waiting:
+            if ticket.expiry is None:
+                ticket.expiry = self._loop.call_later(self._house.queue_seconds, self._give_up, ticket)
+
+    def _give_up(self, ticket: Ticket) -> None:
+        ticket.expiry = None
+        if ticket in self._waiting:
+            self._waiting.remove(ticket)
+            ticket.fail(NoCapacity())
+            self._report_if_empty()
+
+    # --- starts
+
+    async def _start(self) -> None:
+        """Bring one environment up and put it to use. Whatever goes wrong is told to an invoke that waits for it."""
+        environment: Environment | None = None
+        try:
+            blueprint = await self._prepare(self.configuration)
+            environment = Environment(blueprint, self._platform, self)
+            self._alive.add(environment)
+            fault = await environment.initialise()
+        except Exception as error:  # noqa: BLE001  # loop boundary: the waiting invoke is told
+            self._starting -= 1
+            self._start_failed(environment, error)
+            return
+        self._starting -= 1
+        if environment not in self._alive:
+            self.balance()
+        elif fault is None:
+            self.environment_ready(environment)
+        else:
+            await self._use_failed(environment)
+
+    async def _use_failed(self, environment: Environment) -> None:
+        """The init failed: the first invoke tries again on its own time, as on AWS."""
+        ticket = self._next_ticket()
+        if ticket is None:
+            environment.shut_down()
+            return
+        try:
+            await environment.invoke_after_failed_init(ticket)
+        except Exception as error:  # noqa: BLE001  # loop boundary: the invoke is told
+            ticket.fail(error)
+            environment.shut_down()
+
+    def _start_failed(self, environment: Environment | None, error: Exception) -> None:
+        _log.warning("no environment for %s: %s", self.configuration.qualified_arn, error)
+        ticket = self._next_ticket()
+        if ticket is not None:
+            ticket.fail(error)
+        if environment is not None:
+            environment.shut_down()
+        else:
+            self._release()
+        self.balance()
+
+    # --- what environments report (environment.Owner)
+
+    def environment_ready(self, environment: Environment) -> None:
+        self._settling.pop(environment, None)
+        ticket = self._next_ticket()
+        if ticket is not None:
+            environment.invoke(ticket)
+        elif self.is_retired:
+            environment.shut_down()
+        else:
+            environment.idle_since = self._loop.time()
+            self._idle.append(environment)
+
+    def environment_responded(self, environment: Environment, duration_ms: float) -> None:
+        seconds = duration_ms / 1000
+        mean = self._mean_seconds
+        self._mean_seconds = seconds if mean is None else mean + _MEAN_WEIGHT * (seconds - mean)
+        self._settling[environment] = self._loop.time()
+
+    def environment_gone(self, environment: Environment) -> None:
+        self._settling.pop(environment, None)
+        self._alive.discard(environment)
+        if environment in self._idle:
+            self._idle.remove(environment)
+
+    def environment_ended(self, environment: Environment) -> None:
+        self._release()
+        self.balance()
+
+    def _release(self) -> None:
+        self._present -= 1
+        self._house.capacity.release(self._memory_mib)
+        self._house.room_was_made()
+        self._report_if_empty()
+
+    def _report_if_empty(self) -> None:
+        if self.is_empty:
+            self._house.pool_is_empty(self)
+
+    # --- letting go
+
+    def expire(self, idle_before: float) -> None:
+        """Shut down the environments that have been idle since before the given loop time, the oldest first."""
+        while self._idle and self._idle[0].idle_since < idle_before:
+            self._idle[0].shut_down()
+
+    def let_one_go(self) -> bool:
+        """Shut down the environment that has been idle longest."""
+        if not self._idle:
+            return False
+        self._idle[0].shut_down()
+        return True
+
+    def retire(self) -> None:
+        """The version changed: finish what runs and waits, start nothing that nobody waits for."""
+        self.is_retired = True
+        while self._idle:
+            self._idle[0].shut_down()
+        self._report_if_empty()
+
+    def abort(self) -> None:
+        """End everything at once; running invokes are answered as sandbox failures."""
+        self.is_retired = True
+        while self._waiting:
+            ticket = self._waiting.popleft()
+            ticket.fail(VersionGone())
+        for environment in tuple(self._alive):
+            environment.shut_down()
+
+    @property
+    def is_working(self) -> bool:
+        """Whether an invoke runs or waits."""
+        return bool(self._waiting) or any(environment.state is State.INVOKING for environment in self._alive)

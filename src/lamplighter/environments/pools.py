@@ -1,0 +1,149 @@
+"""All pools of this server: one for each function version and revision, sharing the machine's capacity.
+
+Must not know routing or admission; who may invoke at all is decided before.
+"""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from lamplighter.environments.background import Background
+from lamplighter.environments.blueprint import Blueprint
+from lamplighter.environments.capacity import Capacity
+from lamplighter.environments.environment import Logs, Platform
+from lamplighter.environments.pool import NoCapacity, Pool
+from lamplighter.environments.ticket import Ticket
+from lamplighter.kernel.clock import Clock, SystemClock
+from lamplighter.kernel.ids import Ids, RandomIds
+from lamplighter.kernel.limits import Limits
+from lamplighter.resources.functions.model import FunctionConfiguration
+from lamplighter.sandboxes.sandbox import SandboxDriver
+
+_CLOSE_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolSettings:
+    """What an operator may set. `queue_seconds`: how long an invoke waits when the machine is full."""
+
+    idle_seconds: float = 600.0
+    max_environments: int = 1000
+    max_memory_mib: int | None = None
+    queue_seconds: float = 30.0
+
+
+class EnvironmentPools:
+    """Invokes in, environments kept. Create it inside a running event loop; `close` ends everything."""
+
+    def __init__(
+        self,
+        *,
+        driver: SandboxDriver,
+        logs: Logs,
+        prepare: Callable[[FunctionConfiguration], Awaitable[Blueprint]],
+        settings: PoolSettings | None = None,
+        limits: Limits | None = None,
+        clock: Clock | None = None,
+        ids: Ids | None = None,
+    ) -> None:
+        self._settings = settings or PoolSettings()
+        self._background = Background()
+        self._platform = Platform(
+            driver, logs, clock or SystemClock(), ids or RandomIds(), limits or Limits(), self._background
+        )
+        self._prepare = prepare
+        self._pools: dict[tuple[str, str], Pool] = {}
+        self._loop = asyncio.get_running_loop()
+        self._is_closing = False
+        self._sweep_seconds = max(0.05, min(5.0, self._settings.idle_seconds / 4))
+        self._sweep_timer: asyncio.TimerHandle | None = None
+        self._emptied: asyncio.Event = asyncio.Event()
+        self.capacity = Capacity(self._settings.max_environments, self._settings.max_memory_mib)
+        self.cores = len(os.sched_getaffinity(0))
+        self.queue_seconds = self._settings.queue_seconds
+
+    def submit(self, configuration: FunctionConfiguration, ticket: Ticket) -> None:
+        """Have the invoke served by an environment of this version."""
+        if self._is_closing:
+            ticket.fail(NoCapacity())
+            return
+        pool = self._pools.get((configuration.qualified_arn, configuration.content_revision))
+        if pool is None:
+            pool = self._open(configuration)
+        pool.submit(ticket)
+
+    def _open(self, configuration: FunctionConfiguration) -> Pool:
+        self.version_changed(configuration.qualified_arn, configuration.content_revision)
+        pool = Pool(configuration, self._prepare, self._platform, self)
+        self._pools[pool.key] = pool
+        if self._sweep_timer is None:
+            self._sweep_timer = self._loop.call_later(self._sweep_seconds, self._sweep)
+        return pool
+
+    @property
+    def environments(self) -> int:
+        """How many environments are alive."""
+        return sum(pool.environments for pool in self._pools.values())
+
+    # --- changes of functions
+
+    def version_changed(self, qualified_arn: str, content_revision: str | None) -> None:
+        """Drain the environments of every other revision of this version; of all when it was deleted (None)."""
+        for (arn, revision), pool in tuple(self._pools.items()):
+            if arn == qualified_arn and revision != content_revision:
+                pool.retire()
+
+    def function_deleted(self, function_arn: str) -> None:
+        """Drain the environments of every version."""
+        for (arn, _), pool in tuple(self._pools.items()):
+            if arn.rpartition(":")[0] == function_arn:
+                pool.retire()
+
+    # --- what pools ask (pool.House)
+
+    def make_room(self, memory_mib: int) -> bool:
+        if not self.capacity.could_ever_hold(memory_mib):
+            return False
+        idle = [pool for pool in self._pools.values() if pool.idle_since is not None]
+        if idle:
+            # It has room only when the sandbox is really gone; the waiting pool is told then.
+            min(idle, key=lambda pool: pool.idle_since or 0.0).let_one_go()
+        return self.capacity.has_room(memory_mib)
+
+    def room_was_made(self) -> None:
+        for pool in tuple(self._pools.values()):
+            if pool.is_waiting:
+                pool.balance()
+
+    def pool_is_empty(self, pool: Pool) -> None:
+        if self._pools.get(pool.key) is pool:
+            del self._pools[pool.key]
+        if not self._pools:
+            self._emptied.set()
+
+    def _sweep(self) -> None:
+        self._sweep_timer = None
+        idle_before = self._loop.time() - self._settings.idle_seconds
+        for pool in tuple(self._pools.values()):
+            pool.expire(idle_before)
+        if self._pools and not self._is_closing:
+            self._sweep_timer = self._loop.call_later(self._sweep_seconds, self._sweep)
+
+    # --- the end
+
+    async def close(self, drain_seconds: float = 0.0) -> None:
+        """Let running invokes finish for `drain_seconds`, then end every environment. The driver is not closed."""
+        self._is_closing = True
+        if self._sweep_timer is not None:
+            self._sweep_timer.cancel()
+        for pool in tuple(self._pools.values()):
+            pool.retire()
+        if self._pools and drain_seconds > 0:
+            self._emptied.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._emptied.wait(), drain_seconds)
+        for pool in tuple(self._pools.values()):
+            pool.abort()
+        await self._background.close(_CLOSE_SECONDS)

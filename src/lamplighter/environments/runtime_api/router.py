@@ -1,0 +1,89 @@
+"""Method and path of a call from a runtime to its endpoint, and what a listener refuses on its own.
+
+One router per execution environment. Must not know sandboxes.
+"""
+
+from lamplighter.environments.runtime_api.answers import JSON_HEADERS, TEXT_HEADERS, Answering, error_body, too_large
+from lamplighter.environments.runtime_api.error import handle_error
+from lamplighter.environments.runtime_api.init_error import handle_init_error
+from lamplighter.environments.runtime_api.next import handle_next
+from lamplighter.environments.runtime_api.peer import Peer
+from lamplighter.environments.runtime_api.response import handle_response
+from lamplighter.wire.http_message import HttpLimits, HttpRequest, HttpResponse, Refusal
+
+_NEXT = "/2018-06-01/runtime/invocation/next"
+_INIT_ERROR = "/2018-06-01/runtime/init/error"
+_INVOCATION = "/2018-06-01/runtime/invocation/"
+_PING = "/2018-06-01/ping"
+
+_HEADER_BYTES = 2 * 1024 * 1024
+_CONNECTIONS = 64
+
+
+def listener_limits(response_bytes: int) -> HttpLimits:
+    """What one runtime may send. Python's client puts an X-Ray cause of up to 1 MiB into a header.
+
+    There is no time limit: the invoke has one, and a frozen environment must find its connections as it left them.
+    """
+    return HttpLimits(
+        header_bytes=_HEADER_BYTES,
+        body_bytes=response_bytes,
+        connections=_CONNECTIONS,
+        header_seconds=None,
+        body_stall_seconds=None,
+        idle_seconds=None,
+        write_stall_seconds=None,
+    )
+
+
+class Router:
+    """Answers the calls of one environment's runtime."""
+
+    def __init__(self, peer: Peer) -> None:
+        self._peer = peer
+
+    def handle(self, request: HttpRequest, exchange: Answering) -> None:
+        method, path = request.method, request.path
+        if path == _NEXT:
+            if method == "GET":
+                handle_next(self._peer, exchange)
+            else:
+                _refuse_method(exchange)
+        elif path.startswith(_INVOCATION):
+            self._handle_invocation(request, exchange)
+        elif path == _INIT_ERROR and method == "POST":
+            handle_init_error(self._peer, request, exchange)
+        elif path == _PING and method == "GET":
+            exchange.send(200, TEXT_HEADERS, b"pong")
+        elif path == _INIT_ERROR:
+            _refuse_method(exchange)
+        else:
+            _refuse_path(exchange)
+
+    def _handle_invocation(self, request: HttpRequest, exchange: Answering) -> None:
+        request_id, _, verb = request.path.removeprefix(_INVOCATION).partition("/")
+        if verb not in ("response", "error"):
+            _refuse_path(exchange)
+        elif request.method != "POST":
+            _refuse_method(exchange)
+        elif verb == "response":
+            handle_response(self._peer, request_id, request, exchange)
+        else:
+            handle_error(self._peer, request_id, request, exchange)
+
+    def refuse(self, refusal: Refusal) -> HttpResponse:
+        """The listener refused a call before it was read; an oversized response ends its invoke."""
+        if refusal.status != 413:  # noqa: PLR2004  # the only refusal with a meaning of its own
+            return HttpResponse(refusal.status, JSON_HEADERS, error_body("InvalidRequest", refusal.reason))
+        request_id, _, verb = refusal.path.removeprefix(_INVOCATION).partition("/")
+        if verb in ("response", "error") and request_id == self._peer.request_id:
+            self._peer.runtime_responded_too_much()
+        return too_large(self._peer.response_limit)
+
+
+def _refuse_path(exchange: Answering) -> None:
+    exchange.send(404, TEXT_HEADERS, b"404 page not found\n")
+
+
+def _refuse_method(exchange: Answering) -> None:
+    exchange.send(405, TEXT_HEADERS, b"")

@@ -1,0 +1,43 @@
+"""One invoke on its way to an execution environment: the event, and who waits for the outcome.
+
+A caller who gives up cancels only the waiting; the invoke goes on, and `on_end` is called exactly once when it has
+ended. Must not know pools or environments.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from lamplighter.environments.event import InvokeEvent, Outcome
+
+
+class Ticket:
+    """`future` is what the caller waits for."""
+
+    __slots__ = ("_on_end", "event", "expiry", "future", "queued_at")
+
+    def __init__(self, event: InvokeEvent, on_end: Callable[[], None]) -> None:
+        self.event = event
+        self.future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self.queued_at = 0.0
+        self.expiry: asyncio.TimerHandle | None = None
+        self._on_end: Callable[[], None] | None = on_end
+
+    def succeed(self, outcome: Outcome) -> None:
+        self._end()
+        if not self.future.done():
+            self.future.set_result(outcome)
+
+    def fail(self, error: Exception) -> None:
+        self._end()
+        if not self.future.done():
+            self.future.set_exception(error)
+            # A caller who hung up never looks at the error; asyncio need not complain about that.
+            self.future.exception()
+
+    def _end(self) -> None:
+        if self.expiry is not None:
+            self.expiry.cancel()
+            self.expiry = None
+        on_end, self._on_end = self._on_end, None
+        if on_end is not None:
+            on_end()

@@ -1,0 +1,74 @@
+"""Whether one more invoke may run now: the account's concurrency and the function's reserved concurrency.
+
+The decision is pure; `Admission` only counts. Lambda's throttle reasons:
+https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html. Must not know environments.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lamplighter.aws.errors import TooManyRequestsException
+
+ACCOUNT_LIMIT = "ConcurrentInvocationLimitExceeded"
+RESERVED_LIMIT = "ReservedFunctionConcurrentInvocationLimitExceeded"
+
+Account = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Invokes in flight at one moment. `unreserved` counts those of functions without reserved concurrency."""
+
+    function: int
+    unreserved: int
+
+
+def throttle_reason(load: Load, reserved: int | None, account_limit: int, reserved_total: int) -> str | None:
+    """Why the invoke must be refused; None when it may run.
+
+    A reservation is guarantee and cap at once: its functions count against it alone, and everybody else shares what
+    the reservations of the account leave.
+    """
+    if reserved is not None:
+        return RESERVED_LIMIT if load.function >= reserved else None
+    return ACCOUNT_LIMIT if load.unreserved >= account_limit - reserved_total else None
+
+
+class Admission:
+    """Counts the invokes in flight of every account, region and function."""
+
+    def __init__(self, account_limit: int, reserved_total: Callable[[str, str], int] | None = None) -> None:
+        self._account_limit = account_limit
+        self._reserved_total = reserved_total or (lambda _account_id, _region: 0)
+        self._functions: dict[str, int] = {}
+        self._unreserved: dict[Account, int] = {}
+
+    def admit(self, account: Account, function_arn: str, reserved: int | None) -> Callable[[], None]:
+        """Count the invoke; the result gives its place back. Raises TooManyRequestsException."""
+        load = Load(self._functions.get(function_arn, 0), self._unreserved.get(account, 0))
+        reason = throttle_reason(load, reserved, self._account_limit, self._reserved_total(*account))
+        if reason is not None:
+            raise TooManyRequestsException("Rate Exceeded.", Reason=reason)
+        self._functions[function_arn] = load.function + 1
+        if reserved is not None:
+            return lambda: self._leave_function(function_arn)
+        self._unreserved[account] = load.unreserved + 1
+        return lambda: self._leave(account, function_arn)
+
+    def _leave(self, account: Account, function_arn: str) -> None:
+        remaining = self._unreserved[account] - 1
+        if remaining:
+            self._unreserved[account] = remaining
+        else:
+            del self._unreserved[account]
+        self._leave_function(function_arn)
+
+    def _leave_function(self, function_arn: str) -> None:
+        remaining = self._functions[function_arn] - 1
+        if remaining:
+            self._functions[function_arn] = remaining
+        else:
+            del self._functions[function_arn]
+
+    def in_flight(self, function_arn: str) -> int:
+        return self._functions.get(function_arn, 0)

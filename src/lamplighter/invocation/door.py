@@ -1,0 +1,147 @@
+"""The one door: every invoke of every function, from every front door, comes through `Invocation.invoke`.
+
+Resolve the version, check its state, admit, place, wait for the outcome. Must not know the wire, nor how environments
+are kept.
+"""
+
+import dataclasses
+import random
+from collections.abc import Callable
+from typing import Protocol
+
+from lamplighter.aws.errors import (
+    InvalidRuntimeException,
+    NotImplementedException,
+    ResourceConflictException,
+    ServiceException,
+    TooManyRequestsException,
+)
+from lamplighter.environments.event import InvokeEvent, Outcome
+from lamplighter.environments.pool import NoCapacity, VersionGone
+from lamplighter.environments.ticket import Ticket
+from lamplighter.invocation.admission import ACCOUNT_LIMIT, Admission
+from lamplighter.invocation.payload import checked_payload
+from lamplighter.invocation.request import FunctionDirectory, InvokeRequest, InvokeResult, ResolvedFunction
+from lamplighter.invocation.trace import trace_header
+from lamplighter.kernel.clock import Clock, SystemClock
+from lamplighter.kernel.ids import Ids, RandomIds
+from lamplighter.kernel.limits import Limits
+from lamplighter.resources.functions.model import FunctionConfiguration
+from lamplighter.sandboxes.runtimes.runtime import RuntimeMissing
+from lamplighter.sandboxes.sandbox import SandboxFailed
+
+_READY_STATES = ("Active", "ActiveNonInvocable")
+
+
+class Placement(Protocol):
+    """Execution environments, by function version."""
+
+    def submit(self, configuration: FunctionConfiguration, ticket: Ticket) -> None: ...
+
+
+class EventAcceptor(Protocol):
+    """Takes asynchronous events: returns only when the event is stored durably."""
+
+    async def accept_event(self, request: InvokeRequest, resolved: ResolvedFunction) -> None: ...
+
+
+class Invocation:
+    """`invoke` answers when the function has."""
+
+    def __init__(
+        self,
+        directory: FunctionDirectory,
+        placement: Placement,
+        *,
+        limits: Limits | None = None,
+        clock: Clock | None = None,
+        ids: Ids | None = None,
+        admission: Admission | None = None,
+        events: EventAcceptor | None = None,
+        draw: Callable[[], float] | None = None,
+    ) -> None:
+        self._directory = directory
+        self._placement = placement
+        self._clock = clock or SystemClock()
+        self._ids = ids or RandomIds()
+        self._admission = admission or Admission((limits or Limits()).concurrent_executions)
+        self._events = events
+        # Alias weights need an even draw, not a secret one.
+        self._draw = draw or random.Random().random  # noqa: S311
+
+    async def invoke(self, request: InvokeRequest) -> InvokeResult:
+        """Run the function, or refuse with AWS's error. Giving up the wait does not stop the invoke."""
+        resolved = self._resolve(request)
+        configuration = resolved.configuration
+        payload = checked_payload(request.payload)
+        if request.invocation_type == "DryRun":
+            return InvokeResult(status_code=204, executed_version=configuration.version)
+        if request.invocation_type == "Event":
+            return await self._accept_event(request, resolved)
+        release = self._admission.admit(
+            (configuration.account_id, configuration.region), configuration.arn, resolved.reserved_concurrency
+        )
+        ticket = Ticket(self._event(request, configuration, payload), release)
+        self._placement.submit(configuration, ticket)
+        try:
+            outcome = await ticket.future
+        except (NoCapacity, VersionGone, RuntimeMissing, SandboxFailed) as error:
+            raise _refusal(error) from error
+        return _result(outcome, configuration)
+
+    def _resolve(self, request: InvokeRequest) -> ResolvedFunction:
+        resolved = self._directory.resolve(request.account_id, request.region, request.function_name, request.qualifier)
+        if resolved.additional_versions:
+            chosen = resolved.choose(self._draw())
+            resolved = dataclasses.replace(resolved, configuration=chosen, additional_versions=())
+        state = resolved.configuration.state
+        if state not in _READY_STATES:
+            raise ResourceConflictException(
+                "The operation cannot be performed at this time. "
+                f"The function is currently in the following state: {state}"
+            )
+        return resolved
+
+    def _event(self, request: InvokeRequest, configuration: FunctionConfiguration, payload: bytes) -> InvokeEvent:
+        arn = request.invoked_arn or configuration.arn
+        if not request.invoked_arn and request.qualifier:
+            arn = f"{arn}:{request.qualifier}"
+        return InvokeEvent(
+            request_id=request.request_id,
+            payload=payload,
+            invoked_arn=arn,
+            trace_header=trace_header(request.trace_header, self._clock.now(), self._ids),
+            timeout_seconds=configuration.timeout,
+            client_context=request.client_context or "",
+            tenant_id=request.tenant_id or "",
+            wants_log_tail=request.wants_log_tail,
+        )
+
+    async def _accept_event(self, request: InvokeRequest, resolved: ResolvedFunction) -> InvokeResult:
+        if self._events is None:
+            raise NotImplementedException("Asynchronous invocation (InvocationType Event) is not implemented yet.")
+        await self._events.accept_event(request, resolved)
+        return InvokeResult(status_code=202, executed_version=resolved.configuration.version)
+
+
+def _refusal(error: Exception) -> Exception:
+    """What the caller is told when no environment could be had; details stay in the server's log."""
+    match error:
+        case NoCapacity():
+            return TooManyRequestsException("Rate Exceeded.", Reason=ACCOUNT_LIMIT)
+        case VersionGone():
+            return ResourceConflictException("The function was updated or deleted while the invoke waited.")
+        case RuntimeMissing():
+            return InvalidRuntimeException(str(error))
+        case _:
+            return ServiceException("The execution environment could not be started.")
+
+
+def _result(outcome: Outcome, configuration: FunctionConfiguration) -> InvokeResult:
+    return InvokeResult(
+        status_code=200,
+        payload=outcome.payload,
+        function_error=None if outcome.error_type is None else "Unhandled",
+        executed_version=configuration.version,
+        log_tail=outcome.log_tail or None,
+    )
