@@ -27,7 +27,7 @@ def partition_of(region: str) -> str:
 
 
 def lambda_arn(region: str, account_id: str, *resource: str) -> str:
-    """The ARN of a Lambda resource, e.g. lambda_arn(r, a, "function", "name", "1")."""
+    """The ARN of a Lambda resource, whose parts are given one by one: "function", its name, a qualifier."""
     return ":".join(("arn", partition_of(region), "lambda", region, account_id, *resource))
 
 

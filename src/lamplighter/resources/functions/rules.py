@@ -66,17 +66,13 @@ def check_zip_size(size: int, limits: Limits) -> None:
 
 def check_unzipped_size(size: int, limits: Limits) -> None:
     if size >= limits.unzipped_code_bytes:
-        raise InvalidParameterValueException(
-            f"Unzipped size must be smaller than {limits.unzipped_code_bytes} bytes"
-        )
+        raise InvalidParameterValueException(f"Unzipped size must be smaller than {limits.unzipped_code_bytes} bytes")
 
 
 def check_layers(code: CodeReference, layers: Sequence[LayerReference], limits: Limits) -> None:
     """At most five layers, and all together within what one environment may unpack."""
     if len(layers) > limits.layers_per_function:
-        raise InvalidParameterValueException(
-            f"Cannot reference more than {limits.layers_per_function} layers."
-        )
+        raise InvalidParameterValueException(f"Cannot reference more than {limits.layers_per_function} layers.")
     if not layers:
         return
     total = code.unzipped_size + sum(layer.code.unzipped_size for layer in layers)

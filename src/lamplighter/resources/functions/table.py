@@ -8,6 +8,7 @@ know why a record is written.
 from typing import LiteralString, Protocol
 
 import msgspec
+from msgspec.structs import replace
 
 from lamplighter.resources.functions.model import AccountUsage, FunctionConfiguration, FunctionRecord
 from lamplighter.storage.storage import Transaction
@@ -34,6 +35,10 @@ def function_key(account_id: str, region: str, name: str) -> str:
 
 def version_key(account_id: str, region: str, name: str, version: int) -> str:
     return f"{account_id}/{region}/{name}/{version:010d}"
+
+
+def with_latest(record: FunctionRecord, latest: FunctionConfiguration) -> FunctionRecord:
+    return replace(record, latest=latest)
 
 
 def get_function(reader: Reader, account_id: str, region: str, name: str) -> FunctionRecord | None:
@@ -75,17 +80,13 @@ def get_version(reader: Reader, account_id: str, region: str, name: str, version
 
 
 def put_version(transaction: Transaction, configuration: FunctionConfiguration) -> None:
-    key = version_key(
-        configuration.account_id, configuration.region, configuration.name, int(configuration.version)
-    )
+    key = version_key(configuration.account_id, configuration.region, configuration.name, int(configuration.version))
     transaction.put("function_versions", key, _encode(configuration))
     _note_unsettled(transaction, key, configuration)
 
 
 def delete_version(transaction: Transaction, configuration: FunctionConfiguration) -> None:
-    key = version_key(
-        configuration.account_id, configuration.region, configuration.name, int(configuration.version)
-    )
+    key = version_key(configuration.account_id, configuration.region, configuration.name, int(configuration.version))
     transaction.delete("function_versions", key)
     transaction.delete("unsettled", key)
 

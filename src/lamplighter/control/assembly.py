@@ -1,0 +1,84 @@
+"""The control plane put together from storage and the like: what `app` calls, and the contract tests.
+
+Must not know frontends nor how functions run.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lamplighter.control.code import CodeStore, NoObjectSource, ObjectSource
+from lamplighter.control.code_links import CodeLinks
+from lamplighter.control.invoke import Door
+from lamplighter.control.operations import build_operations
+from lamplighter.control.plane import ControlPlane
+from lamplighter.control.reconciler import CodeUnusable, Reconciler, SettlingTimes
+from lamplighter.kernel.ids import Ids
+from lamplighter.kernel.limits import Limits
+from lamplighter.resources.functions.directory import StoredFunctionDirectory
+from lamplighter.resources.functions.model import FunctionConfiguration
+from lamplighter.storage.blobs import BlobStore
+from lamplighter.storage.packages import PackageStore
+from lamplighter.storage.storage import Storage
+from lamplighter.storage.zip_extractor import PackageLimits, PackageRefused, inspect
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlParts:
+    """What the control plane is built from. `link_secret` signs download links; `times` None means our own pace."""
+
+    storage: Storage
+    blobs: BlobStore
+    packages: PackageStore
+    ids: Ids
+    limits: Limits
+    link_secret: bytes
+    objects: ObjectSource | None = None
+    times: SettlingTimes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """The control plane: `plane.reconciler.run()` must run beside the listeners."""
+
+    plane: ControlPlane
+
+    @property
+    def directory(self) -> StoredFunctionDirectory:
+        return self.plane.directory
+
+    def operations(self, door: Door) -> Sequence[object]:
+        """For an OperationRegistry."""
+        return build_operations(self.plane, door)
+
+
+def build_control(parts: ControlParts) -> Control:
+    directory = StoredFunctionDirectory(parts.storage)
+    limits = PackageLimits(unzipped_bytes=parts.limits.unzipped_code_bytes)
+
+    async def prepare(configuration: FunctionConfiguration) -> None:
+        """Unpack what the version runs from; an image is not ours to unpack."""
+        digests = [layer.code.digest for layer in configuration.layers]
+        if configuration.image_uri is None:
+            digests.append(configuration.code.digest)
+        try:
+            for digest in digests:
+                await parts.packages.unpack(digest)
+        except PackageRefused as refused:
+            raise CodeUnusable(str(refused)) from refused
+
+    return Control(
+        ControlPlane(
+            storage=parts.storage,
+            directory=directory,
+            reconciler=Reconciler(parts.storage, directory, prepare, parts.ids, parts.times),
+            code=CodeStore(
+                parts.blobs,
+                lambda data: inspect(data, limits),
+                parts.objects or NoObjectSource(),
+                parts.limits,
+            ),
+            links=CodeLinks(parts.link_secret),
+            ids=parts.ids,
+            limits=parts.limits,
+        )
+    )

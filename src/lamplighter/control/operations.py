@@ -1,0 +1,31 @@
+"""All operations of the Lambda API that there are, built from the parts that `app` gives. Must not know any family."""
+
+from lamplighter.control.account import AccountOperations
+from lamplighter.control.aliases import AliasOperations
+from lamplighter.control.function_updates import FunctionUpdateOperations
+from lamplighter.control.functions import FunctionOperations
+from lamplighter.control.invoke import Door, InvokeOperations
+from lamplighter.control.plane import ControlPlane
+from lamplighter.control.tags import AbsentKind, TaggableFunction, TagOperations
+from lamplighter.control.versions import VersionOperations
+
+
+def build_operations(plane: ControlPlane, door: Door) -> list[object]:
+    """Objects whose methods carry `@operation`, for an OperationRegistry."""
+    return [
+        FunctionOperations(plane),
+        FunctionUpdateOperations(plane),
+        VersionOperations(plane),
+        AliasOperations(plane),
+        TagOperations(
+            plane,
+            [
+                TaggableFunction(),
+                AbsentKind("event-source-mapping:", "Event source mapping"),
+                AbsentKind("capacity-provider:", "Capacity provider"),
+                AbsentKind("code-signing-config:", "Code signing config"),
+            ],
+        ),
+        AccountOperations(plane),
+        InvokeOperations(plane, door),
+    ]
