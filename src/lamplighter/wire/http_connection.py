@@ -216,8 +216,21 @@ class HttpConnection(asyncio.Protocol):
     def _too_large(self) -> Refusal:
         return Refusal(413, "The request body is too large.", self._method, self._path, self._body_limit)
 
+    def _end_skipping(self) -> None:
+        """The body that was refused has ended: go on, or close if that was the client's last request."""
+        self._is_skipping = False
+        if not self._parser.should_keep_alive():
+            self._is_closing_soon = True
+            if self._is_quiet() and self._transport is not None:
+                self._transport.close()
+        elif self._exchange is None:
+            self._wait(self._limits.idle_seconds, 0)
+
     def on_message_complete(self) -> None:
-        if self._is_refused or self._is_skipping:
+        if self._is_refused:
+            return
+        if self._is_skipping:
+            self._end_skipping()
             return
         parts = self._parts
         body = parts[0] if len(parts) == 1 else b"".join(parts)
@@ -341,7 +354,8 @@ class HttpConnection(asyncio.Protocol):
 
     def _answer_refusal(self, refusal: Refusal) -> None:
         response: HttpResponse = self._server.refuse(refusal)
-        self._exchange = exchange = Exchange(self, refusal.method, is_last=False)
+        is_last = self._is_closing_soon and not self._is_refused
+        self._exchange = exchange = Exchange(self, refusal.method, is_last=is_last)
         if not self._is_refused:
             exchange.send(response.status, response.headers, response.body)
             return

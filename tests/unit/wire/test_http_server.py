@@ -168,6 +168,14 @@ async def test_a_body_too_large_gets_413_and_the_connection_goes_on() -> None:
     assert answer.endswith(b"GET /after ? 0")
 
 
+async def test_a_body_too_large_in_the_last_request_closes_after_the_413() -> None:
+    async with serving(echo) as (_, port):
+        body = b"x" * 300_000
+        answer = await talk(port, closing("POST /big HTTP/1.1", f"Content-Length: {len(body)}", body=body))
+
+    assert answer.startswith(b"HTTP/1.1 413 ")
+
+
 async def test_expect_continue_is_answered_before_the_body() -> None:
     async with serving(echo) as (_, port):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)

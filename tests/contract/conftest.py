@@ -1,0 +1,45 @@
+"""Fixtures of the contract tests: shared servers for the session, servers of a test's own, boto3's client."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.contract.live_server import LiveServer, StartServer, start_server
+
+
+@pytest.fixture(scope="session")
+def dev_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """One `lamplighter dev` for the whole session; its tests must not disturb each other."""
+    server = start_server("dev", tmp_path_factory.mktemp("dev") / "data")
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def up_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """One `lamplighter up` for the whole session."""
+    server = start_server("up", tmp_path_factory.mktemp("up") / "data")
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def server_factory(tmp_path: Path) -> Iterator[StartServer]:
+    """Starts servers of a test's own; what is still running afterwards is ended."""
+    started: list[LiveServer] = []
+
+    def start(verb: str, *flags: str, name: str = "data", environment: dict[str, str] | None = None) -> LiveServer:
+        started.append(start_server(verb, tmp_path / name, *flags, environment=environment))
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.stop()
+
+
+@pytest.fixture
+def lambda_client(dev_server: LiveServer) -> Any:
+    """boto3's Lambda client on the shared `dev` server."""
+    return dev_server.client()
