@@ -20,3 +20,22 @@ data_received
 eof_received
 pause_writing
 resume_writing
+exc
+
+# http.server calls the handlers of the tests' little servers by name.
+do_GET
+do_POST
+log_message
+daemon_threads
+
+# zipfile reads it when it writes an archive.
+external_attr
+
+# Members of AWS's error payloads, written by msgspec.
+errorType
+errorMessage
+stackTrace
+
+# The API of virtual time and counted ids, for tests of whatever comes next.
+ManualClock.advance
+CountedIds
