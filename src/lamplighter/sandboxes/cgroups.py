@@ -73,7 +73,7 @@ class CgroupTree:
                 self._use_version_1(mount)
         for feature in (*_CONTROLLERS, "freezer"):
             if feature not in self.directories:
-                self.missing.setdefault(feature, "no writable cgroup hierarchy offers it")
+                self.missing.setdefault(feature, "no cgroup hierarchy that we may write in offers it")
 
     @classmethod
     def of_machine(cls, name: str) -> "CgroupTree":
@@ -123,6 +123,16 @@ class CgroupTree:
                 _write(f"{leaf}/cgroup.procs", pid)
             _write(f"{parent}/cgroup.subtree_control", wanted)
         _write(f"{base}/cgroup.subtree_control", wanted)
+
+    def described(self) -> list[str]:
+        """For each feature its name, whether it holds ("1" or "0") and by what or why not; flat, for a message."""
+        found = []
+        for feature in (*_CONTROLLERS, "freezer"):
+            version, base = self.directories.get(feature, (0, ""))
+            found += (
+                [feature, "1", f"cgroup v{version} at {base}"] if version else [feature, "0", self.missing[feature]]
+            )
+        return found
 
     def create(self, name: str) -> "Cgroup":
         """Make the directories of one group."""

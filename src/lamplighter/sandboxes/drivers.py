@@ -1,12 +1,16 @@
-"""Chooses the isolation driver: namespaces with root, namespaces without, and as a last resort bare processes.
+"""Chooses the isolation driver: namespaces (with root, or without), and as a last resort plain processes.
 
 The only module that knows every driver. Must not know what is run in them.
 """
 
+import logging
 from pathlib import Path
 
 from lamplighter.sandboxes.namespaces.driver import NamespaceDriver
-from lamplighter.sandboxes.sandbox import SandboxDriver, SandboxFailed
+from lamplighter.sandboxes.process.driver import ProcessDriver
+from lamplighter.sandboxes.sandbox import SandboxDriver, SandboxFailed, StateInUse
+
+_log = logging.getLogger(__name__)
 
 DRIVERS = ("namespaces", "process")
 
@@ -15,4 +19,14 @@ async def open_driver(name: str | None, state_dir: Path) -> SandboxDriver:
     """Open the driver called `name`, or the strongest one that this machine can run. Raises SandboxFailed."""
     if name not in {None, *DRIVERS}:
         raise SandboxFailed(f"There is no sandbox driver {name!r}; there are: {', '.join(DRIVERS)}.")
-    return await NamespaceDriver.open(state_dir)
+    if name == "process":
+        return await ProcessDriver.open(state_dir)
+    try:
+        return await NamespaceDriver.open(state_dir)
+    except StateInUse:
+        raise
+    except SandboxFailed as error:
+        if name is not None:
+            raise
+        _log.warning("NO ISOLATION: functions run as plain processes, because namespaces cannot be had: %s", error)
+        return await ProcessDriver.open(state_dir)

@@ -104,14 +104,33 @@ class Sandbox(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """One protection of a driver: whether it holds on this machine, and by what, or why not."""
+
+    name: str
+    holds: bool
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{'yes' if self.holds else 'NO '} {self.name}: {self.reason}"
+
+
 class SandboxFailed(Exception):
     """The platform could not build the sandbox (never the function's fault); says what to do."""
+
+
+class StateInUse(SandboxFailed):
+    """Another running lamplighter uses the same state directory; no other driver would help."""
 
 
 class SandboxDriver(Protocol):
     """Builds sandboxes of one isolation kind. `isolation` lists what holds and what this machine lacks."""
 
     name: str
+
+    @property
+    def isolation(self) -> tuple[Feature, ...]: ...
 
     async def start(self, spec: SandboxSpec) -> Sandbox:
         """Build a sandbox and start `spec.argv` in it. Raises SandboxFailed."""

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from lamplighter.sandboxes.cgroups import CgroupFiles
 from lamplighter.sandboxes.namespaces.messages import pack, receive, send
-from lamplighter.sandboxes.sandbox import SandboxFailed
+from lamplighter.sandboxes.sandbox import Feature, SandboxFailed, StateInUse
 
 _log = logging.getLogger(__name__)
 _PACKAGE_ROOT = Path(__file__).resolve().parents[3]
@@ -27,7 +27,7 @@ _START_SECONDS = 30.0
 
 
 class SpawnerClient:
-    """One live spawner. `missing` lists the cgroup features this machine lacks, with the reason."""
+    """One live spawner. `limits` tells which cgroup features (memory, cpu, pids, freezer) hold here."""
 
     def __init__(self, process: asyncio.subprocess.Process, channel: socket.socket) -> None:
         self._process = process
@@ -37,7 +37,7 @@ class SpawnerClient:
         self._started: dict[str, asyncio.Future[CgroupFiles]] = {}
         self._gone: dict[str, asyncio.Event] = {}
         self._ready: asyncio.Future[None] = self._loop.create_future()
-        self.missing: dict[str, str] = {}
+        self.limits: dict[str, Feature] = {}
         self.is_alive = True
 
     @classmethod
@@ -133,10 +133,11 @@ class SpawnerClient:
             case "gone":
                 self._note_end(fields[0])
             case "ready":
-                self.missing = dict(line.split(": ", 1) for line in fields)
+                rows = zip(fields[::3], fields[1::3], fields[2::3], strict=True)
+                self.limits = {name: Feature(name, holds == "1", reason) for name, holds, reason in rows}
                 self._ready.set_result(None)
             case "refused" if not self._ready.done():
-                self._ready.set_exception(SandboxFailed(fields[0]))
+                self._ready.set_exception(StateInUse(fields[0]))
             case "trouble":
                 _log.error("a sandbox could not be prepared: %s", fields[0])
 

@@ -63,7 +63,7 @@ class DiskImages:
         _, errors = await mkfs.communicate()
         if mkfs.returncode != 0:
             self.reason = f"mkfs.ext4 failed: {errors.decode(errors='replace').strip()}"
-            _log.warning("/tmp of functions lies in memory: %s", self.reason)
+            _log.warning("the /tmp of functions lies in memory: %s", self.reason)
             draft.unlink()
             return None
         draft.rename(image)

@@ -16,8 +16,9 @@ from lamplighter.sandboxes.namespaces.compiler import launcher_binary
 from lamplighter.sandboxes.namespaces.disks import USUAL_BYTES, DiskImages
 from lamplighter.sandboxes.namespaces.messages import pack
 from lamplighter.sandboxes.namespaces.sandbox import NamespaceSandbox, start_message
+from lamplighter.sandboxes.namespaces.self_check import check_isolation
 from lamplighter.sandboxes.namespaces.stubs import Stubs
-from lamplighter.sandboxes.sandbox import SandboxFailed, SandboxSpec
+from lamplighter.sandboxes.sandbox import Feature, SandboxFailed, SandboxSpec
 
 RUNTIME_API_ADDRESS = "127.0.0.1:9001"
 _DATA_SLACK_BYTES = 256 * 1024 * 1024
@@ -37,6 +38,7 @@ class NamespaceDriver:
         self._stubs = Stubs(state_dir / "stubs")
         self._images = DiskImages(state_dir / "disks")
         self._client: SpawnerClient | None = None
+        self.isolation: tuple[Feature, ...] = ()
         self._opening = asyncio.Lock()
 
     @classmethod
@@ -45,6 +47,11 @@ class NamespaceDriver:
         place, launcher = await asyncio.to_thread(_prepare, state_dir)
         driver = cls(launcher, place, blanks=blanks)
         await driver.spawner()
+        try:
+            driver.isolation = await check_isolation(driver, launcher, place / "probe")
+        except BaseException:
+            await driver.close()
+            raise
         return driver
 
     async def spawner(self) -> SpawnerClient:
@@ -57,6 +64,16 @@ class NamespaceDriver:
                     self._launcher, self._state_dir, disk=usual, blanks=self._blanks
                 )
             return self._client
+
+    @property
+    def limits(self) -> dict[str, Feature]:
+        """Which cgroup limits hold."""
+        return {} if self._client is None else self._client.limits
+
+    @property
+    def disk_reason(self) -> str:
+        """Why /tmp lies in memory; empty if it lies on disk."""
+        return self._images.reason
 
     async def start(self, spec: SandboxSpec) -> NamespaceSandbox:
         image = await self._images.get(spec.tmp_bytes)
@@ -112,7 +129,7 @@ class NamespaceDriver:
         fields += ["tmp", spec.tmp_bytes, "processes", spec.processes, "files", spec.open_files]
         if image is not None:
             fields += ["disk", str(image)]
-        if "memory" in client.missing:
+        if not client.limits["memory"].holds:
             fields += ["data", spec.memory_bytes + _DATA_SLACK_BYTES]
         return pack(*fields)
 

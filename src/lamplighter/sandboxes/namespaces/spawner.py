@@ -94,7 +94,7 @@ class Spawner:
         with open("/proc/self/mounts", "rb") as mounts:
             self._poll.register(mounts, select.EPOLLPRI)
             self._refill_at = time.monotonic()
-            self._say(pack("ready", *(f"{name}: {why}" for name, why in self._tree.missing.items())))
+            self._say(pack("ready", *self._tree.described()))
             while self._is_open:
                 for fd, _events in self._poll.poll(self._timeout()):
                     self._handle(fd, wake, mounts.fileno())
@@ -230,6 +230,8 @@ class Spawner:
                 if box.pid in self._strays:
                     self._strays.discard(box.pid)
                     self._ended(box)
+                elif box.is_ending:
+                    self._end(box)  # it was being born when its end was decided
             elif got[0][0] == "failed":
                 self._fail(box, got[0][1])
             elif got[0][0] == "blank":

@@ -186,6 +186,7 @@ static void clone_inner(struct birth *birth, int cgroup) {
 }
 
 int main(int count, char **arguments) {
+    if (count == 2 && strcmp(arguments[1], "probe") == 0) return run_probe();
     if (count < 7 || strcmp(arguments[1], "sandbox") != 0) {
         static const char usage[] = "usage: launcher sandbox root|user BIRTH_FD HOST_ID DISK|- CGROUP2|- [PROCS...]\n";
         return write(2, usage, sizeof(usage) - 1) < 0 ? 1 : 2;

@@ -123,4 +123,6 @@ pid_t start_process(const struct plan *plan, int output_fd, char **argv, char **
 
 noreturn void run_init(const struct plan *plan, int output_fd);
 
+int run_probe(void); /* probe.c */
+
 #endif
