@@ -101,7 +101,8 @@ def _body_reader(
     """From the body to the members that travel in it: JSON members, one JSON payload, raw bytes, or nothing."""
     if payload is not None:
         if model.shape(shape["members"][payload]["shape"])["type"] == "blob":
-            return lambda body: {payload: body}
+            is_required = payload in shape.get("required", ())
+            return lambda body: {payload: body} if body or not is_required else _NOTHING
         return lambda body: {payload: parse_json(body)} if body else _NOTHING
     if not has_members:
         return lambda _body: _NOTHING

@@ -173,7 +173,7 @@ async def _encoded(events: AsyncIterator[Mapping[str, Any]], encode: EventEncode
 
 
 def serialise_error(model: ServiceModel, error: AwsError, request_id: str) -> WireResponse:
-    """A refusal as AWS sends it: type and id in headers, the members and the message, as the model spells it, in the body."""
+    """A refusal as AWS sends it: type and id in headers; in the body members and the message as the model spells it."""
     headers = [("Content-Type", JSON), ("x-amzn-RequestId", request_id), ("x-amzn-ErrorType", error.code)]
     shape = model.shapes.get(error.code)
     modelled = shape["members"] if shape is not None and shape.get("exception") else {}

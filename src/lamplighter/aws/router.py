@@ -90,10 +90,13 @@ class Router:
         return None
 
     def _take_rest(self, node: _Node, segments: list[str], at: int, taken: list[str], method: str) -> _Node | None:
-        for end in range(len(segments), at, -1):
-            taken.append(unquote("/".join(segments[at:end])))
+        """As few segments as leave a literal tail that matches, else all of them."""
+        place = len(taken)
+        taken.append("")
+        for end in range(at + 1, len(segments) + 1):
             found = self._descend(node, segments, end, taken, method)
             if found is not None:
+                taken[place] = unquote("/".join(segments[at:end]))
                 return found
-            taken.pop()
+        taken.pop()
         return None
