@@ -9,25 +9,34 @@ import json
 import logging
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from lamplighter.aws.operation import OperationRegistry
 from lamplighter.aws.service import load_service
 from lamplighter.config import Configuration
+from lamplighter.control.assembly import Control, ControlParts, build_control
+from lamplighter.control.reconciler import Reconciler
+from lamplighter.environments.blueprint import Blueprint, Blueprints
+from lamplighter.environments.pools import EnvironmentPools, PoolSettings
 from lamplighter.frontends.authentication import Authenticator, OpenAuthenticator, SignedAuthenticator
+from lamplighter.frontends.code_downloads import CodeDownloads
 from lamplighter.frontends.counters import ApiCounters
 from lamplighter.frontends.lambda_api.frontend import ApiParts, LambdaApi
 from lamplighter.frontends.lambda_api.sizes import RequestSizes
 from lamplighter.frontends.public_listener import Address, ListenFailed, PublicListener
 from lamplighter.identity.context import RootAuthoriser
-from lamplighter.identity.keys import CredentialsRefused, RootKeyRing, open_root_key
+from lamplighter.identity.keys import CredentialsRefused, RootKeyRing, open_root_key, open_secret
+from lamplighter.invocation.door import Invocation
 from lamplighter.kernel.clock import Clock, SystemClock
 from lamplighter.kernel.ids import Ids, RandomIds
 from lamplighter.kernel.limits import Limits
+from lamplighter.observability.logs import LogStore
+from lamplighter.resources.functions.model import FunctionConfiguration
 from lamplighter.sandboxes.drivers import open_driver
 from lamplighter.sandboxes.runtimes.directory import RuntimeDirectory
+from lamplighter.sandboxes.runtimes.on_demand import RuntimesOnDemand
 from lamplighter.sandboxes.sandbox import SandboxDriver, SandboxFailed
 from lamplighter.storage.blobs import BlobStore
 from lamplighter.storage.packages import PackageStore
@@ -63,6 +72,14 @@ class Data:
     packages: PackageStore
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compute:
+    """Where functions run. `warm` readies what a version needs before its first invoke."""
+
+    pools: EnvironmentPools
+    warm: Callable[[FunctionConfiguration], Awaitable[None]]
+
+
 def serve(configuration: Configuration, ready: Ready) -> None:
     """Serve until SIGTERM or SIGINT. Raises StartRefused."""
     try:
@@ -91,11 +108,13 @@ async def _serve(configuration: Configuration, ready: Ready) -> None:
         data = _open_data(base, stack)
         driver = await open_driver(configuration.driver, configuration.data_dir / "sandboxes")
         stack.push_async_callback(driver.close)
-        registry = await _build_control(base, data, driver, stack)
-        listener = await _listen(base, registry, stack)
+        compute = _build_compute(base, data, driver, stack)
+        control = _build_control(base, data, compute)
+        door = Invocation(control.directory, compute.pools, limits=base.limits, clock=base.clock, ids=base.ids)
+        listener = await _listen(base, data, control, door, stack)
         _settle_memory()
         ready(listener.endpoint, driver.name)
-        await _wait_for_end(stopping, data.storage)
+        await _run_until_stopped(stopping, data.storage, control.plane.reconciler)
 
 
 def _open_data(base: Base, stack: AsyncExitStack) -> Data:
@@ -109,25 +128,67 @@ def _open_data(base: Base, stack: AsyncExitStack) -> Data:
     return Data(storage=storage, blobs=blobs, packages=packages)
 
 
-async def _build_control(base: Base, data: Data, driver: SandboxDriver, stack: AsyncExitStack) -> OperationRegistry:
-    runtimes = RuntimeDirectory(base.configuration.runtimes_dir)
-    return OperationRegistry()
+def _build_compute(base: Base, data: Data, driver: SandboxDriver, stack: AsyncExitStack) -> Compute:
+    configuration = base.configuration
+    logs = LogStore(configuration.logs_dir)
+    stack.push_async_callback(logs.close)
+    runtimes = RuntimesOnDemand(RuntimeDirectory(configuration.runtimes_dir))
+    stack.push_async_callback(runtimes.close)
+    blueprints = Blueprints(runtimes, data.packages)
+
+    async def warm(function: FunctionConfiguration) -> None:
+        if configuration.install_runtimes and function.runtime:
+            await runtimes.ensure(function.runtime)
+
+    async def prepare(function: FunctionConfiguration) -> Blueprint:
+        await warm(function)
+        return await blueprints.prepare(function)
+
+    pools = EnvironmentPools(
+        driver=driver,
+        logs=logs,
+        prepare=prepare,
+        settings=PoolSettings(idle_seconds=configuration.idle_environment_seconds),
+        limits=base.limits,
+        clock=base.clock,
+        ids=base.ids,
+    )
+    stack.push_async_callback(pools.close, configuration.drain_seconds)
+    return Compute(pools=pools, warm=warm)
 
 
-async def _listen(base: Base, registry: OperationRegistry, stack: AsyncExitStack) -> PublicListener:
+def _build_control(base: Base, data: Data, compute: Compute) -> Control:
+    control = build_control(
+        ControlParts(
+            storage=data.storage,
+            blobs=data.blobs,
+            packages=data.packages,
+            ids=base.ids,
+            limits=base.limits,
+            link_secret=open_secret(base.configuration.data_dir / "link-secret", base.ids),
+            warm=compute.warm,
+        )
+    )
+    control.directory.subscribe(compute.pools.version_changed)
+    return control
+
+
+async def _listen(base: Base, data: Data, control: Control, door: Invocation, stack: AsyncExitStack) -> PublicListener:
     configuration = base.configuration
     counters = ApiCounters()
     parts = ApiParts(
         service=load_service("lambda"),
-        registry=registry,
+        registry=OperationRegistry(control.operations(door)),
         authenticator=_authenticator(base),
         authoriser=RootAuthoriser(),
         sizes=RequestSizes.of(base.limits),
         counters=counters,
         clock=base.clock,
         ids=base.ids,
+        scheme="https" if configuration.tls_certificate else "http",
     )
-    listener = PublicListener(LambdaApi(parts), counters, base.clock, base.ids)
+    downloads = CodeDownloads(data.blobs, control.plane.links, base.clock)
+    listener = PublicListener(LambdaApi(parts), downloads, counters, base.clock, base.ids)
     address = Address(
         host=configuration.host,
         port=configuration.port,
@@ -180,13 +241,14 @@ def _settle_memory() -> None:
     gc.freeze()
 
 
-async def _wait_for_end(stopping: asyncio.Event, storage: Storage) -> None:
+async def _run_until_stopped(stopping: asyncio.Event, storage: Storage, reconciler: Reconciler) -> None:
     """Return on a signal; a disk that failed ends the server rather than letting it acknowledge again."""
     async with asyncio.TaskGroup() as group:
-        failed = group.create_task(storage.wait_failed())
-        stopped = group.create_task(stopping.wait())
-        await asyncio.wait((failed, stopped), return_when=asyncio.FIRST_COMPLETED)
-        failed.cancel()
-        stopped.cancel()
+        reconciling = group.create_task(reconciler.run(), name="reconciler")
+        failed = group.create_task(storage.wait_failed(), name="storage watch")
+        stopped = group.create_task(stopping.wait(), name="signals")
+        await asyncio.wait((failed, stopped, reconciling), return_when=asyncio.FIRST_COMPLETED)
+        for running in (reconciling, failed, stopped):
+            running.cancel()
     if failed.done() and not failed.cancelled():
         raise failed.result()

@@ -29,7 +29,8 @@ class ConfigurationRefused(Exception):
 class Configuration:
     """Every setting, one field each. Flags, TOML keys and LAMPLIGHTER_* variables carry the same names.
 
-    `driver` None lets the machine decide; `insecure_listen` allows plain HTTP beyond loopback.
+    `driver` None lets the machine decide; `insecure_listen` allows plain HTTP beyond loopback;
+    `install_runtimes` lets a function's first use install a runtime from this machine's own interpreters.
     """
 
     mode: str = "up"
@@ -43,7 +44,8 @@ class Configuration:
     tls_certificate: Path | None = None
     tls_key: Path | None = None
     drain_seconds: float = 30.0
-    idle_environment_seconds: float = 300.0
+    idle_environment_seconds: float = 600.0
+    install_runtimes: bool = True
     log_level: str = "warning"
 
     @property
@@ -215,6 +217,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "tls_key": _path,
     "drain_seconds": _seconds,
     "idle_environment_seconds": _seconds,
+    "install_runtimes": _flag,
     "log_level": _one_of("debug", "info", "warning", "error"),
 }
 

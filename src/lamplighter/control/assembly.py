@@ -3,7 +3,7 @@
 Must not know frontends nor how functions run.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from lamplighter.control.code import CodeStore, NoObjectSource, ObjectSource
@@ -24,7 +24,9 @@ from lamplighter.storage.zip_extractor import PackageLimits, PackageRefused, ins
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlParts:
-    """What the control plane is built from. `link_secret` signs download links; `times` None means our own pace."""
+    """What the control plane is built from. `link_secret` signs download links; `times` None means our own pace.
+    `warm` prepares what the data plane would otherwise do at the first invoke; it never refuses.
+    """
 
     storage: Storage
     blobs: BlobStore
@@ -34,6 +36,7 @@ class ControlParts:
     link_secret: bytes
     objects: ObjectSource | None = None
     times: SettlingTimes | None = None
+    warm: Callable[[FunctionConfiguration], Awaitable[None]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,8 @@ def build_control(parts: ControlParts) -> Control:
                 await parts.packages.unpack(digest)
         except PackageRefused as refused:
             raise CodeUnusable(str(refused)) from refused
+        if parts.warm is not None:
+            await parts.warm(configuration)
 
     return Control(
         ControlPlane(

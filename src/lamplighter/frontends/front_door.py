@@ -9,6 +9,7 @@ from xml.sax.saxutils import escape
 
 import orjson
 
+from lamplighter.frontends.code_downloads import CodeDownloads
 from lamplighter.frontends.status_pages import StatusPages
 from lamplighter.identity.sigv4 import claimed_scope
 from lamplighter.kernel.ids import Ids
@@ -26,10 +27,11 @@ _QUERY_SERVICES = frozenset({"autoscaling", "cloudformation", "ec2", "iam", "mon
 class FrontDoor:
     """The handler of the public listener."""
 
-    def __init__(self, services: Mapping[str, Handle], pages: StatusPages, ids: Ids) -> None:
+    def __init__(self, services: Mapping[str, Handle], pages: StatusPages, downloads: CodeDownloads, ids: Ids) -> None:
         self._services = services
         self._default = services[_DEFAULT_SERVICE]
         self._pages = pages
+        self._downloads = downloads
         self._ids = ids
 
     def handle(self, request: HttpRequest, exchange: Exchange) -> None:
@@ -40,6 +42,9 @@ class FrontDoor:
         page = self._pages.page(request.path) if request.method in ("GET", "HEAD") else None
         if page is not None:
             exchange.send(page.status, page.headers, page.body)
+            return
+        if request.path.startswith(self._downloads.path):
+            self._downloads.handle(request, exchange)
             return
         scope = claimed_scope(request)
         service = scope.service if scope is not None else _DEFAULT_SERVICE

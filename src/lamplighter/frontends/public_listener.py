@@ -8,6 +8,7 @@ import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
+from lamplighter.frontends.code_downloads import CodeDownloads
 from lamplighter.frontends.counters import ApiCounters
 from lamplighter.frontends.front_door import FrontDoor
 from lamplighter.frontends.lambda_api.frontend import LambdaApi
@@ -35,14 +36,15 @@ class Address:
 class PublicListener:
     """Listens for API calls until closed. `endpoint` is the URL, known once `open` has returned."""
 
-    def __init__(self, api: LambdaApi, counters: ApiCounters, clock: Clock, ids: Ids) -> None:
+    def __init__(self, api: LambdaApi, downloads: CodeDownloads, counters: ApiCounters, clock: Clock, ids: Ids) -> None:
         self._api = api
+        self._downloads = downloads
         gauges = {
             "lamplighter_connections": lambda: float(self._server.connections),
             "lamplighter_requests_in_flight": lambda: float(api.in_flight),
         }
         self._pages = StatusPages(counters, gauges, services=("lambda",))
-        door = FrontDoor({"lambda": api.handle}, self._pages, ids)
+        door = FrontDoor({"lambda": api.handle}, self._pages, downloads, ids)
         limits = HttpLimits(connections=connections_allowed())
         self._server: HttpServer = HttpServer(
             door.handle, limits=limits, refuse=api.refuse, body_limit=api.body_limit, clock=clock
@@ -73,6 +75,7 @@ class PublicListener:
         self.set_ready(is_ready=False)
         await self._server.close(drain_seconds)
         await self._api.close(drain_seconds)
+        await self._downloads.close()
 
 
 def _tls_context(address: Address) -> ssl.SSLContext | None:

@@ -5,19 +5,17 @@ AWS_SHARED_CREDENTIALS_FILE. Must not know signatures or requests.
 """
 
 import configparser
-import os
-import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from lamplighter.identity.context import Principal
+from lamplighter.identity.private_file import OpenToOthers, read_private, write_private
 from lamplighter.kernel.ids import Ids
 
 _SECTION = "default"
 _ID_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 _BASE64_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 class CredentialsRefused(Exception):
@@ -81,44 +79,40 @@ def open_root_key(path: Path, account_id: str, ids: Ids) -> AccessKey:
 
 def read_root_key(path: Path, account_id: str) -> AccessKey:
     """The root key in `path`. Raises CredentialsRefused."""
+    parser = configparser.ConfigParser(interpolation=None)
     try:
-        mode = path.stat().st_mode
-        parser = configparser.ConfigParser(interpolation=None)
-        parser.read_string(path.read_text(encoding="utf-8"))
+        parser.read_string(read_private(path).decode())
         section = parser[_SECTION]
         access_key_id, secret = section["aws_access_key_id"].strip(), section["aws_secret_access_key"].strip()
+    except OpenToOthers as error:
+        raise CredentialsRefused(str(error)) from error
     except OSError as error:
         raise CredentialsRefused(f"cannot read {path}: {error.strerror}") from error
     except (configparser.Error, KeyError, UnicodeDecodeError) as error:
         raise CredentialsRefused(
             f"{path} is not an AWS credentials file with a [{_SECTION}] key: move it away to have a new key made"
         ) from error
-    if mode & _OTHERS:
-        raise CredentialsRefused(f"{path} is open to other users (mode {stat.S_IMODE(mode):04o}): run chmod 600 {path}")
     account_id = section.get("aws_account_id", account_id).strip()
     return AccessKey(access_key_id, secret, root_principal(account_id, access_key_id))
 
 
 def _write_key(path: Path, key: AccessKey) -> None:
-    """Temporary file, fsync, rename, fsync of the directory: a crash leaves a whole key or none."""
     text = (
         f"[{_SECTION}]\n"
         f"aws_access_key_id = {key.access_key_id}\n"
         f"aws_secret_access_key = {key.secret_access_key}\n"
         f"aws_account_id = {key.principal.account_id}\n"
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    write_private(path, text.encode())
+
+
+def open_secret(path: Path, ids: Ids) -> bytes:
+    """256 random bits kept in `path`, made when first asked for. Raises CredentialsRefused."""
     try:
-        os.fchmod(descriptor, 0o600)
-        os.write(descriptor, text.encode())
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    temporary.replace(path)
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+        if not path.exists():
+            write_private(path, ids.hex(64).encode())
+        return bytes.fromhex(read_private(path).decode("ascii"))
+    except OpenToOthers as error:
+        raise CredentialsRefused(str(error)) from error
+    except ValueError as error:
+        raise CredentialsRefused(f"{path} holds no secret: remove it to have a new one made") from error

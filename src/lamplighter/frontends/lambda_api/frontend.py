@@ -37,7 +37,7 @@ _INTERNAL = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiParts:
-    """What the Lambda API is made of."""
+    """What the Lambda API is made of. `scheme` (http or https) completes the links that answers hold."""
 
     service: Service
     registry: OperationRegistry
@@ -47,6 +47,7 @@ class ApiParts:
     counters: ApiCounters
     clock: Clock
     ids: Ids
+    scheme: str = "http"
 
 
 class LambdaApi:
@@ -143,7 +144,7 @@ class LambdaApi:
             source_ip=request.peer,
             user_agent=headers.get("user-agent", ""),
             trace_header=headers.get("x-amzn-trace-id", ""),
-            endpoint=headers.get("host", ""),
+            endpoint=f"{parts.scheme}://{headers.get('host', '')}",
         )
 
     async def _send(self, exchange: Exchange, wire: WireResponse, request_id: str) -> None:
