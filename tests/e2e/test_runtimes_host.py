@@ -11,45 +11,13 @@ from lamplighter.sandboxes.runtimes.commands import PYTHONS, ensure
 from lamplighter.sandboxes.runtimes.directory import RuntimeDirectory
 from lamplighter.sandboxes.runtimes.runtime import Runtime
 from tests.e2e.bare_root import end, invoke, is_root, running
+from tests.e2e.runtime_probes import HIDDEN, NODE_PROBE, PYTHON_PROBE, SHELL_PROBE, write
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not is_root(), reason="needs root: mounts and chroot")]
 
 CLIENTS = Path(__file__).parents[2] / ".cache" / "runtimes"
 PYTHON_RUNTIMES = [f"python{version}" for version in PYTHONS]
 NODE_RUNTIMES = ["nodejs20.x", "nodejs22.x", "nodejs24.x"]
-
-PYTHON_PROBE = """
-import json, os, sys
-def handler(event, context):
-    return {
-        "event": event, "version": ".".join(map(str, sys.version_info[:2])), "uid": os.getuid(), "cwd": os.getcwd(),
-        "path": sys.path, "environment": dict(os.environ), "id": context.aws_request_id, "text": "grüße ✓",
-        "client": sys.modules["awslambdaric"].__file__, "files": sorted(os.listdir("/")),
-        "encoding": sys.stdout.encoding, "host": [p for p in ("/root", "/work", "/etc/shadow") if os.path.exists(p)],
-    }
-"""
-NODE_PROBE = """
-export const handler = async (event, context) => ({
-  event, version: process.versions.node, uid: process.getuid(), cwd: process.cwd(), id: context.awsRequestId,
-  environment: process.env.AWS_EXECUTION_ENV, text: "grüße ✓",
-});
-"""
-SHELL_PROBE = """#!/bin/bash
-while true; do
-    exec 3<>/dev/tcp/${AWS_LAMBDA_RUNTIME_API/:/\\/}
-    printf 'GET /2018-06-01/runtime/invocation/next HTTP/1.0\\r\\n\\r\\n' >&3
-    while IFS=$'\\r\\n' read -r line <&3 && [ -n "$line" ]; do
-        case $line in [Ll]ambda-[Rr]untime-[Aa]ws-[Rr]equest-[Ii]d:*) id=${line#*: };; esac
-        case $line in [Cc]ontent-[Ll]ength:*) length=${line#*: };; esac
-    done
-    read -r -N "$length" event <&3
-    answer="{\\"event\\":$event,\\"uid\\":$(id -u),\\"user\\":\\"$(id -un)\\"}"
-    exec 3<>/dev/tcp/${AWS_LAMBDA_RUNTIME_API/:/\\/}
-    printf 'POST /2018-06-01/runtime/invocation/%s/response HTTP/1.0\\r\\nContent-Length: %d\\r\\n\\r\\n%s' \\
-        "$id" "${#answer}" "$answer" >&3
-    cat <&3 >/dev/null
-done
-"""
 
 
 @pytest.fixture(scope="session")
@@ -64,22 +32,13 @@ def python_runtime(directory: RuntimeDirectory, name: str) -> Runtime:
     return ensure(directory, [name])[0]
 
 
-def write(code: Path, **files: str) -> Path:
-    for name, text in files.items():
-        path = code / name.replace("__", ".")
-        path.write_text(text)
-        path.chmod(0o755)
-    code.chmod(0o755)
-    return code
-
-
 @pytest.mark.parametrize("name", PYTHON_RUNTIMES)
 def test_python_answers_as_an_unprivileged_user(directory: RuntimeDirectory, tmp_path: Path, name: str) -> None:
     runtime = python_runtime(directory, name)
     with running(runtime, write(tmp_path, probe__py=PYTHON_PROBE), "probe.handler") as (api, _):
-        path, answer = invoke(api, {"n": 1})
+        path, answer = invoke(api, {"n": 1, "hidden": HIDDEN})
     assert path == "invocation/11111111-2222-4333-8444-555555555555/response"
-    assert answer["event"] == {"n": 1}
+    assert answer["event"]["n"] == 1
     assert answer["version"] == name.removeprefix("python")
     assert (answer["uid"], answer["cwd"], answer["text"]) == (993, "/var/task", "grüße ✓")
     assert answer["encoding"].lower() == "utf-8"

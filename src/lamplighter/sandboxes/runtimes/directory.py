@@ -197,9 +197,10 @@ def how_to_add(name: str) -> str:
 def usual_importers() -> dict[str, Importer]:
     """The sources of this release, in the order in which they are tried."""
     # Imported here because only installations need them: tarfile, urllib and ssl would cost the server 40 ms.
+    from lamplighter.sandboxes.runtimes.debian.importer import DebianImporter
     from lamplighter.sandboxes.runtimes.host import HostImporter
 
-    return {importer.source: importer for importer in (HostImporter(),)}
+    return {importer.source: importer for importer in (HostImporter(), DebianImporter())}
 
 
 def usual_packages(identifier: Identifier) -> tuple[str, ...]:

@@ -78,6 +78,10 @@ def copy_certificates(root: Path, host: Path = Path("/")) -> None:
     configuration = host / "etc/ssl/openssl.cnf"
     if configuration.exists():
         shutil.copyfile(configuration, root / "etc/ssl/openssl.cnf")
+    link_certificates(root)
+
+
+def link_certificates(root: Path) -> None:
     for name in _BUNDLES[1:]:
         link(root / name, f"/{_BUNDLE}")
 

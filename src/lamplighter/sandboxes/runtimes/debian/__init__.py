@@ -1,0 +1,1 @@
+"""Importer `debian`: root filesystems made from Debian packages, without Docker and without privileges."""
