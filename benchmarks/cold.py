@@ -16,7 +16,7 @@ from typing import Any
 from benchmarks.bare_runtime import BareRuntime
 from benchmarks.child import Child
 from benchmarks.options import Options
-from benchmarks.runtimes import runtime_of
+from benchmarks.runtimes import runtime_named
 from benchmarks.server import ECHO, EVENT, Server, client_of
 from benchmarks.statistics_of_pairs import judged, ratio, summary
 from benchmarks.windows import Figures, interleave
@@ -31,6 +31,7 @@ class Cold:
 
     def __init__(self, stack: ExitStack, folder: Path, options: Options) -> None:
         self._runtime = options.runtime
+        self._bare_runtime = runtime_named(options.runtime)
         self._file, self._text = next(
             source for family, source in SOURCES.items() if options.runtime.startswith(family)
         )
@@ -41,8 +42,6 @@ class Cold:
         self._task_root.mkdir()
         (self._task_root / self._file).write_text(self._text)
         self._count = 0
-        self._new_function()  # installs the runtime, so that no measured start pays for it
-        self._bare_runtime = runtime_of(self._server, options.runtime)
         self._client = client_of(self._server.keys)
 
     def _new_function(self) -> str:

@@ -7,7 +7,7 @@ answer holds counts, rate, latencies and this process's own CPU time per request
 import asyncio
 import base64
 import time
-from typing import Any
+from typing import Any, cast
 
 import httptools
 
@@ -43,8 +43,7 @@ class Connection(asyncio.Protocol):
         self._sent = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's own class
 
     def send(self) -> None:
         self._parser = httptools.HttpResponseParser(self)

@@ -39,6 +39,7 @@ class Peer:
 
     name: str
     port: int
+    pid: int
     function: str
     host: str = "127.0.0.1"
 
@@ -70,7 +71,7 @@ def _run(*command: str, cwd: Path = HOME) -> None:
     subprocess.run(command, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, timeout=600, check=True)
 
 
-def _start(stack: ExitStack, output: Path, command: list[str], cwd: Path, environment: dict[str, str]) -> None:
+def _start(stack: ExitStack, output: Path, command: list[str], cwd: Path, environment: dict[str, str]) -> int:
     with output.open("wb") as log:
         process = subprocess.Popen(
             command,
@@ -91,6 +92,7 @@ def _start(stack: ExitStack, output: Path, command: list[str], cwd: Path, enviro
             process.wait(timeout=5)
 
     stack.callback(end)
+    return process.pid
 
 
 def _wait_for(holds: Callable[[], bool], what: str) -> None:
@@ -113,12 +115,12 @@ def _ministack(stack: ExitStack, folder: Path, options: Options) -> Peer:
         _run("uv", "pip", "install", "--quiet", "--python", str(home / "bin/python"), f"ministack=={MINISTACK}")
     port = _free_port()
     environment = {"BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(port)}
-    _start(stack, folder / "ministack.log", [str(home / "bin/ministack")], folder, environment)
+    pid = _start(stack, folder / "ministack.log", [str(home / "bin/ministack")], folder, environment)
     _wait_for(lambda: _listens(port), "ministack")
     client = client_of(Keys(f"http://127.0.0.1:{port}", "test", "test", "us-east-1"))
     code = {"ZipFile": zipped({"echo.py": ECHO})}
     client.create_function(FunctionName="echo", Runtime=options.runtime, Role=ROLE, Handler="echo.handler", Code=code)
-    return Peer("ministack", port, "echo")
+    return Peer("ministack", port, pid, "echo")
 
 
 def _serverless_offline(stack: ExitStack, folder: Path, options: Options) -> Peer:
@@ -144,6 +146,6 @@ def _serverless_offline(stack: ExitStack, folder: Path, options: Options) -> Pee
         "--lambdaPort",
         str(port),
     ]
-    _start(stack, folder / "serverless-offline.log", command, service, {"SLS_DEPRECATION_DISABLE": "*"})
+    pid = _start(stack, folder / "serverless-offline.log", command, service, {"SLS_DEPRECATION_DISABLE": "*"})
     _wait_for(lambda: _listens(port), "serverless-offline")
-    return Peer("serverless-offline", port, "bench-dev-echo")
+    return Peer("serverless-offline", port, pid, "bench-dev-echo")

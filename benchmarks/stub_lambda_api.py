@@ -4,6 +4,7 @@ A process of its own: says {"port": N}, then serves until its stdin ends.
 """
 
 import asyncio
+from typing import cast
 
 import httptools
 
@@ -20,8 +21,7 @@ class Client(asyncio.Protocol):
     """One connection; the parser says when a request is complete."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's own class
         self._parser = httptools.HttpRequestParser(self)
 
     def data_received(self, data: bytes) -> None:

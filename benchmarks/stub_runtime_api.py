@@ -8,7 +8,7 @@ The loop time is measured from the event to the next `/next`.
 import asyncio
 import time
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import httptools
 
@@ -49,8 +49,7 @@ class RuntimeConnection(asyncio.Protocol):
         self._url = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's own class
         self._parser = httptools.HttpRequestParser(self)
 
     def data_received(self, data: bytes) -> None:

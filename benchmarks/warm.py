@@ -15,13 +15,12 @@ from benchmarks.bare_runtime import BareRuntime
 from benchmarks.child import Child
 from benchmarks.options import Options
 from benchmarks.peers import Peer, running_peers
-from benchmarks.runtimes import runtime_of
+from benchmarks.runtimes import runtime_named
 from benchmarks.server import ECHO, EVENT, Keys, Server, encoded, invoke_request
 from benchmarks.statistics_of_pairs import judged, ratio, summary
 from benchmarks.windows import Figures, column, interleave
 
 CLIENTS = (1, 4, 16, 64)
-MOST_RUNTIMES = 4
 FUNCTION = "echo"
 ANSWER_SECONDS = 60.0
 
@@ -31,6 +30,7 @@ class Warm:
 
     def __init__(self, stack: ExitStack, folder: Path, options: Options) -> None:
         self._options = options
+        runtime_named(options.runtime)
         self.server = stack.enter_context(Server(folder))
         self.server.create_function(FUNCTION, options.runtime, {"echo.py": ECHO}, "echo.handler")
         self._load = stack.enter_context(Child("load", folder))
@@ -45,10 +45,13 @@ class Warm:
         task_root = folder / "task"
         task_root.mkdir()
         (task_root / "echo.py").write_text(ECHO)
-        runtime = runtime_of(self.server, self._options.runtime)
-        for _ in range(MOST_RUNTIMES):
-            stack.callback(BareRuntime(runtime, port, task_root, "echo.handler").end)
-        self._limit.ask({"clients": MOST_RUNTIMES}, 30)
+        self._runtimes = 0
+
+        def start_one() -> None:
+            stack.callback(BareRuntime(runtime_named(self._options.runtime), port, task_root, "echo.handler").end)
+            self._runtimes += 1
+
+        self._start_bare = start_one
 
     def ours(self, clients: int, seconds: float | None = None) -> Figures:
         """One window against us, with CPU time apart for server and sandboxes."""
@@ -77,9 +80,11 @@ class Warm:
         return answered
 
     def limit(self, runtimes: int) -> Figures:
+        while self._runtimes < runtimes:
+            self._start_bare()
+        self._limit.ask({"clients": self._runtimes}, ANSWER_SECONDS)
         question = {"seconds": self._options.seconds, "use": runtimes}
         answered: Figures = self._limit.ask(question, self._options.seconds + ANSWER_SECONDS)
-        self._limit.ask({"clients": MOST_RUNTIMES}, ANSWER_SECONDS)
         return answered
 
     def boto3(self, keys: Keys) -> Figures:
@@ -103,8 +108,9 @@ class Warm:
 
 
 def _against_limit(warm: Warm, clients: int, options: Options) -> dict[str, Any]:
-    runtimes = min(clients, MOST_RUNTIMES)
-    warm.ours(clients, seconds=1.0)  # the environments that this many clients need are started here
+    warm.ours(clients, seconds=2.0)  # the environments that this many clients need are started here
+    runtimes = min(clients, warm.environments())
+    warm.limit(runtimes)
     ours, limit = interleave(options.pairs, lambda: warm.ours(clients), lambda: warm.limit(runtimes))
     return {
         "clients": clients,
@@ -117,7 +123,16 @@ def _against_limit(warm: Warm, clients: int, options: Options) -> dict[str, Any]
 
 
 def _figures(windows: list[Figures]) -> dict[str, Any]:
-    names = ("rate", "p50_ms", "p99_ms", "server_cpu_us", "sandbox_cpu_us", "client_cpu_us", "stub_cpu_us")
+    names = (
+        "rate",
+        "p50_ms",
+        "p99_ms",
+        "server_cpu_us",
+        "sandbox_cpu_us",
+        "client_cpu_us",
+        "stub_cpu_us",
+        "tree_cpu_us",
+    )
     return {name: summary(column(windows, name)) for name in names if column(windows, name)}
 
 
@@ -171,7 +186,12 @@ def run(folder: Path, options: Options) -> dict[str, Any]:
 
 
 def _peer_window(warm: Warm, peer: Peer, clients: int) -> Figures:
-    return warm.load(peer.host, peer.port, peer.request(), clients)
+    """One window against a peer, with the CPU time of its whole tree, which may start processes as it goes."""
+    before = processes.tree_cpu_seconds(peer.pid)
+    figures = warm.load(peer.host, peer.port, peer.request(), clients)
+    used = processes.tree_cpu_seconds(peer.pid) - before
+    figures["tree_cpu_us"] = used / max(1, int(figures["requests"])) * 1e6
+    return figures
 
 
 def _bounds(record: dict[str, Any]) -> list[dict[str, Any]]:
