@@ -5,10 +5,27 @@ Reads are synchronous, see the last committed state and cost microseconds. Must 
 Keys are text without NUL; they sort by their UTF-8 bytes.
 """
 
+import builtins
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import LiteralString, Protocol, TypeVar
 
 Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """An entry of a queue, handed out until its lease ends. `count` says how often it has been, this time included.
+
+    Whoever comes back after the lease ended and the entry was handed out again finds it no longer theirs.
+    """
+
+    queue: str
+    group: str
+    name: str | None
+    body: bytes
+    entry_id: int
+    count: int
 
 
 class Transaction(Protocol):
@@ -26,8 +43,40 @@ class Transaction(Protocol):
 
     def list(
         self, table: LiteralString, prefix: str, *, after: str | None = None, limit: int | None = None
-    ) -> list[tuple[str, bytes]]:
+    ) -> builtins.list[tuple[str, bytes]]:
         """Keys starting with `prefix` in key order, beginning behind `after` (exclusive)."""
+        ...
+
+    def enqueue(
+        self, queue: LiteralString, body: bytes, *, due_at: float, group: str = "", name: str | None = None
+    ) -> None:
+        """Add an entry that may be leased from `due_at` on (seconds since 1970). Raises StorageFull like `put`.
+
+        A named entry is a timer: it replaces the one of its name, leased or not, and can be cancelled.
+        """
+        ...
+
+    def cancel(self, queue: LiteralString, name: str) -> bool:
+        """Whether there was an entry of that name; whoever holds a lease on it cannot ack it any more."""
+        ...
+
+    def lease(self, queue: LiteralString, *, now: float, limit: int, seconds: float) -> builtins.list[Lease]:
+        """Take up to `limit` due entries until `now + seconds`: by turns across groups, in order of time within one.
+
+        An entry neither acked nor released by then is due again. Entries that no longer have the bytes that were
+        accepted are put aside (`damaged`) and never handed out.
+        """
+        ...
+
+    def ack(self, lease: Lease) -> bool:
+        """Remove a finished entry; False when the lease was lost."""
+        ...
+
+    def release(self, lease: Lease, *, due_at: float, body: bytes | None = None) -> bool:
+        """Make an entry due at `due_at`, with a new body if one is given; False when the lease was lost.
+
+        Also how a lease is made longer: until `due_at` nobody else gets the entry.
+        """
         ...
 
 
@@ -49,7 +98,19 @@ class Storage(Protocol):
 
     def list(
         self, table: LiteralString, prefix: str, *, after: str | None = None, limit: int | None = None
-    ) -> list[tuple[str, bytes]]: ...
+    ) -> builtins.list[tuple[str, bytes]]: ...
+
+    def next_due(self, queue: LiteralString) -> float | None:
+        """When to look for due entries next: never too late, perhaps too early; None when the queue is empty."""
+        ...
+
+    def queue_size(self, queue: LiteralString) -> int:
+        """Entries waiting or leased; counts them, so not for the warm path."""
+        ...
+
+    def damaged(self, queue: LiteralString) -> int:
+        """Entries put aside because their bytes had changed."""
+        ...
 
     async def wait_failed(self) -> "StorageFailed":
         """Return once the disk has failed; the server must then exit non-zero."""

@@ -12,7 +12,7 @@ from typing import LiteralString, Self, TypeVar
 import apsw
 
 from lamplighter.storage.directories import DirectoryLock, make_directory, sync_directory
-from lamplighter.storage.sqlite import records
+from lamplighter.storage.sqlite import queues, records
 from lamplighter.storage.sqlite.schema import Migration, load_migrations, migrate
 from lamplighter.storage.sqlite.space import DiskSpace, SpacePolicy
 from lamplighter.storage.sqlite.writer import Writer, WriterPolicy
@@ -76,6 +76,15 @@ class SqliteStorage:
         self, table: LiteralString, prefix: str, *, after: str | None = None, limit: int | None = None
     ) -> builtins.list[tuple[str, bytes]]:
         return records.list_records(self._reader, table, prefix, after, limit)
+
+    def next_due(self, queue: LiteralString) -> float | None:
+        return queues.next_due(self._reader, queue)
+
+    def queue_size(self, queue: LiteralString) -> int:
+        return queues.size(self._reader, queue)
+
+    def damaged(self, queue: LiteralString) -> int:
+        return queues.damaged(self._reader, queue)
 
     async def wait_failed(self) -> StorageFailed:
         return await self._writer.wait_failed()

@@ -8,8 +8,8 @@ from typing import LiteralString
 
 import apsw
 
-from lamplighter.storage.sqlite import records
-from lamplighter.storage.storage import StorageFull
+from lamplighter.storage.sqlite import queues, records
+from lamplighter.storage.storage import Lease, StorageFull
 
 FULL_MESSAGE = "the disk is nearly full: new writes are refused until space is freed"
 
@@ -41,6 +41,28 @@ class SqliteTransaction:
         self._before_write()
         self._execute(records.DELETE, (table, key))
         return self._connection.changes() > 0
+
+    def enqueue(
+        self, queue: LiteralString, body: bytes, *, due_at: float, group: str = "", name: str | None = None
+    ) -> None:
+        self._before_growth()
+        queues.enqueue(self._connection, queue, body, due_at, group, name)
+
+    def cancel(self, queue: LiteralString, name: str) -> bool:
+        self._before_write()
+        return queues.cancel(self._connection, queue, name)
+
+    def lease(self, queue: LiteralString, *, now: float, limit: int, seconds: float) -> builtins.list[Lease]:
+        self._before_write()
+        return queues.lease_due(self._connection, queue, now, limit, seconds)
+
+    def ack(self, lease: Lease) -> bool:
+        self._before_write()
+        return queues.ack(self._connection, lease)
+
+    def release(self, lease: Lease, *, due_at: float, body: bytes | None = None) -> bool:
+        self._before_write()
+        return queues.release(self._connection, lease, due_at, body)
 
     def keep(self) -> None:
         """Fold this decision's writes into the batch."""

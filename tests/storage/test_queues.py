@@ -1,0 +1,249 @@
+"""Queues: due entries in turn across groups, leases that end, timers, and bytes that are the accepted ones."""
+
+import itertools
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import LiteralString
+
+import apsw
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from lamplighter.storage.sqlite import SqliteStorage
+from lamplighter.storage.sqlite.schema import load_migrations, migrate
+from lamplighter.storage.sqlite.transaction import SqliteTransaction
+from lamplighter.storage.storage import Lease, Transaction
+
+QUEUE: LiteralString = "async"
+
+
+@pytest.fixture
+async def storage(tmp_path: Path) -> AsyncIterator[SqliteStorage]:
+    opened = SqliteStorage.open(tmp_path)
+    yield opened
+    await opened.close()
+
+
+def add(body: str, due_at: float, group: str = "", name: str | None = None) -> Callable[[Transaction], None]:
+    return lambda tx: tx.enqueue(QUEUE, body.encode(), due_at=due_at, group=group, name=name)
+
+
+def take(now: float, limit: int = 10, seconds: float = 60) -> Callable[[Transaction], list[Lease]]:
+    return lambda tx: tx.lease(QUEUE, now=now, limit=limit, seconds=seconds)
+
+
+def bodies(leases: list[Lease]) -> list[str]:
+    return [lease.body.decode() for lease in leases]
+
+
+async def test_entries_are_leased_when_due_in_order_of_time(storage: SqliteStorage) -> None:
+    for body, due_at in (("c", 30.5), ("a", 10), ("b", 10), ("d", 31)):
+        await storage.transact(add(body, due_at))
+
+    assert storage.next_due(QUEUE) == 10
+    assert bodies(await storage.transact(take(9.999))) == []
+    assert bodies(await storage.transact(take(30.5))) == ["a", "b", "c"]
+    assert storage.next_due(QUEUE) == 31
+    assert bodies(await storage.transact(lambda tx: tx.lease("other", now=99, limit=9, seconds=1))) == []
+
+
+async def test_acked_entry_is_gone_and_lost_lease_cannot_ack(storage: SqliteStorage) -> None:
+    await storage.transact(add("a", 0))
+    (first,) = await storage.transact(take(1, seconds=30))
+
+    assert await storage.transact(take(30.9)) == []
+    (second,) = await storage.transact(take(31, seconds=30))
+    assert (first.count, second.count) == (1, 2)
+    assert not await storage.transact(lambda tx: tx.ack(first))
+    assert not await storage.transact(lambda tx: tx.release(first, due_at=0))
+    assert await storage.transact(lambda tx: tx.ack(second))
+    assert not await storage.transact(lambda tx: tx.ack(second))
+    assert await storage.transact(take(1000)) == []
+    assert (storage.queue_size(QUEUE), storage.next_due(QUEUE)) == (0, None)
+
+
+async def test_released_entry_comes_back_when_told_with_its_new_body(storage: SqliteStorage) -> None:
+    await storage.transact(add("attempt 1", 0))
+    (lease,) = await storage.transact(take(1))
+
+    await storage.transact(lambda tx: tx.release(lease, due_at=61.25, body=b"attempt 2"))
+
+    assert 1 < (storage.next_due(QUEUE) or 0) <= 61.25
+    assert await storage.transact(take(61.2)) == []
+    assert bodies(await storage.transact(take(61.25))) == ["attempt 2"]
+
+
+async def test_id_of_an_acked_entry_is_never_given_to_another(storage: SqliteStorage) -> None:
+    await storage.transact(add("a", 0))
+    (lease,) = await storage.transact(take(1))
+    await storage.transact(lambda tx: tx.ack(lease))
+    await storage.transact(add("b", 0))
+    await storage.transact(take(1))
+
+    assert not await storage.transact(lambda tx: tx.ack(lease))
+    assert storage.queue_size(QUEUE) == 1
+
+
+async def test_groups_take_turns_however_much_one_holds(storage: SqliteStorage) -> None:
+    def fill(tx: Transaction) -> None:
+        for _ in range(1000):
+            tx.enqueue(QUEUE, b"noisy", due_at=0, group="noisy")
+        for number in range(5):
+            tx.enqueue(QUEUE, b"quiet-%d" % number, due_at=1, group=f"quiet-{number % 2}")
+
+    await storage.transact(fill)
+
+    taken = [bodies(await storage.transact(take(2, limit=1))) for _ in range(8)]
+
+    assert sorted(itertools.chain(*taken[:3])) == ["noisy", "quiet-0", "quiet-1"]
+    assert Counter(itertools.chain(*taken)) == Counter({"noisy": 3} | {f"quiet-{number}": 1 for number in range(5)})
+    assert len(await storage.transact(take(2, limit=100))) == 100
+
+
+async def test_late_group_gets_its_turn_while_others_never_run_dry(storage: SqliteStorage) -> None:
+    def fill(tx: Transaction) -> None:
+        for group, _ in itertools.product("abc", range(200)):
+            tx.enqueue(QUEUE, group.encode(), due_at=0, group=group)
+
+    await storage.transact(fill)
+    await storage.transact(take(1, limit=10))
+    await storage.transact(add("late", 0, group="late"))
+
+    assert "late" in bodies(await storage.transact(take(1, limit=4)))
+
+
+async def test_timer_is_replaced_and_cancelled_by_its_name(storage: SqliteStorage) -> None:
+    await storage.transact(add("first", 10, name="wait-1"))
+    await storage.transact(add("second", 20, name="wait-1"))
+    await storage.transact(add("other", 15, name="wait-2"))
+
+    assert bodies(await storage.transact(take(15))) == ["other"]
+    assert await storage.transact(lambda tx: tx.cancel(QUEUE, "wait-2"))
+    assert not await storage.transact(lambda tx: tx.cancel(QUEUE, "wait-2"))
+    (lease,) = await storage.transact(take(20))
+    await storage.transact(add("third", 30, name="wait-1"))
+    assert not await storage.transact(lambda tx: tx.ack(lease))
+    assert bodies(await storage.transact(take(30))) == ["third"]
+
+
+async def test_entries_and_leases_survive_a_restart(tmp_path: Path) -> None:
+    storage = SqliteStorage.open(tmp_path)
+    await storage.transact(add("a", 0))
+    await storage.transact(add("b", 0))
+    leases = await storage.transact(take(1, limit=1, seconds=30))
+    await storage.close()
+
+    storage = SqliteStorage.open(tmp_path)
+    assert bodies(await storage.transact(take(2))) == ["b"]
+    assert bodies(await storage.transact(take(31))) == ["a"]
+    assert not await storage.transact(lambda tx: tx.ack(leases[0]))
+    await storage.close()
+
+
+async def test_changed_bytes_are_put_aside_and_never_handed_out(tmp_path: Path) -> None:
+    storage = SqliteStorage.open(tmp_path)
+    for body in ("sound", "a body that will rot", "sound too"):
+        await storage.transact(add(body, 0))
+    await storage.close()
+    file = tmp_path / "lamplighter.db"
+    file.write_bytes(file.read_bytes().replace(b"a body that will rot", b"a body that will rut"))
+
+    storage = SqliteStorage.open(tmp_path)
+    assert bodies(await storage.transact(take(1))) == ["sound", "sound too"]
+    assert (storage.damaged(QUEUE), storage.queue_size(QUEUE)) == (1, 2)
+    await storage.close()
+
+
+@pytest.mark.slow
+def test_steps_stay_small_with_a_hundred_thousand_entries() -> None:
+    connection = memory_database()
+    tx = SqliteTransaction(connection, may_grow=True)
+    for number in range(100_000):
+        tx.enqueue(QUEUE, b"x", due_at=number % 1000, group=f"g{number % 5000}")
+    steps = 0
+
+    def count_step() -> bool:
+        nonlocal steps
+        steps += 1
+        return False
+
+    connection.set_progress_handler(count_step, 100)
+    leases = tx.lease(QUEUE, now=2000, limit=100, seconds=60)
+    for lease in leases:
+        tx.ack(lease)
+
+    assert len({lease.group for lease in leases}) == 100
+    assert steps * 100 < 100 * 400  # virtual machine instructions for each entry leased and acked
+    connection.close()
+
+
+def memory_database() -> apsw.Connection:
+    connection = apsw.Connection(":memory:")
+    migrate(connection, load_migrations())
+    connection.execute("BEGIN")
+    return connection
+
+
+class QueueMachine(RuleBasedStateMachine):
+    """The queue against a dictionary: whatever is enqueued is leased exactly when due, until it is acked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.connection = memory_database()
+        self.tx = SqliteTransaction(self.connection, may_grow=True)
+        self.now = 0
+        self.bodies = itertools.count()
+        self.due: dict[bytes, int] = {}
+        self.leases: dict[bytes, Lease] = {}
+
+    def teardown(self) -> None:
+        self.connection.close()
+
+    @rule(delay=st.integers(-5, 20), group=st.sampled_from("abc"))
+    def enqueue(self, delay: int, group: str) -> None:
+        body = b"%d" % next(self.bodies)
+        self.tx.enqueue(QUEUE, body, due_at=self.now + delay, group=group)
+        self.due[body] = self.now + delay
+
+    @rule(seconds=st.integers(1, 15))
+    def wait(self, seconds: int) -> None:
+        self.now += seconds
+
+    @rule(limit=st.integers(1, 5), seconds=st.integers(1, 10))
+    def lease(self, limit: int, seconds: int) -> None:
+        expected = {body for body, due in self.due.items() if due <= self.now}
+        taken = self.tx.lease(QUEUE, now=self.now, limit=limit, seconds=seconds)
+        assert len(taken) == min(limit, len(expected))
+        for lease in taken:
+            assert lease.body in expected
+            self.due[lease.body] = self.now + seconds
+            self.leases[lease.body] = lease
+
+    @precondition(lambda self: bool(self.leases))
+    @rule(data=st.data())
+    def ack(self, data: st.DataObject) -> None:
+        body = data.draw(st.sampled_from(sorted(self.leases)))
+        assert self.tx.ack(self.leases.pop(body))
+        del self.due[body]
+
+    @precondition(lambda self: bool(self.leases))
+    @rule(data=st.data(), delay=st.integers(-5, 20))
+    def release(self, data: st.DataObject, delay: int) -> None:
+        body = data.draw(st.sampled_from(sorted(self.leases)))
+        assert self.tx.release(self.leases.pop(body), due_at=self.now + delay)
+        self.due[body] = self.now + delay
+
+    @invariant()
+    def next_look_is_never_too_late(self) -> None:
+        rows = self.connection.execute("SELECT min(head_due_at), max(turn) FROM queue_group").fetchall()
+        if self.due:
+            head, turn = rows[0]
+            assert isinstance(head, int)
+            assert head <= min(self.due.values()) * 1000 or turn is not None
+
+
+QueueMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestQueueMachine = QueueMachine.TestCase
