@@ -132,7 +132,7 @@ class InProcessLambda:
 
         def send(request: AWSRequest, **_: Any) -> AWSResponse:
             wire = self.run(self._answer(request, account, region))
-            headers = HeadersDict(dict(wire.headers))
+            headers: Any = HeadersDict(dict(wire.headers))  # botocore's own stand-in for HTTPHeaders
             return AWSResponse(str(request.url), wire.status, headers, _Body(wire.body))
 
         events: Any = client.meta.events  # its types know only handlers that answer nothing

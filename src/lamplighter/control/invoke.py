@@ -7,8 +7,6 @@ import base64
 from collections.abc import AsyncIterator
 from typing import Any, Protocol
 
-import msgspec
-
 from lamplighter.aws.errors import (
     InvalidParameterValueException,
     InvalidRequestContentException,
@@ -26,7 +24,6 @@ from lamplighter.resources.functions.rules import is_json_object_in_base64, pend
 _ACCEPTED = 202
 _NO_CONTENT = 204
 _PIECE_BYTES = 64 * 1024
-_decode_raw = msgspec.json.Decoder(msgspec.Raw).decode
 
 
 class Door(Protocol):
@@ -77,7 +74,6 @@ class InvokeOperations:
         resolved = await self._resolve(name)
         _check_tenant(resolved.configuration, request.get("TenantId"))
         _check_client_context(request.get("ClientContext"))
-        _check_json(payload)
         invocation_type = request.get("InvocationType") or "RequestResponse"
         return await self._door.invoke(
             InvokeRequest(
@@ -87,7 +83,7 @@ class InvokeOperations:
                 function_name=name.name,
                 qualifier=name.qualifier,
                 invocation_type=invocation_type,
-                payload=payload or b"{}",
+                payload=payload,
                 client_context=request.get("ClientContext"),
                 tenant_id=request.get("TenantId"),
                 trace_header=context.trace_header,
@@ -124,18 +120,6 @@ def _check_tenant(configuration: FunctionConfiguration, tenant_id: str | None) -
 def _check_client_context(client_context: str | None) -> None:
     if client_context and not is_json_object_in_base64(client_context):
         raise InvalidRequestContentException("Client context must be a valid Base64-encoded JSON object.")
-
-
-def _check_json(payload: bytes) -> None:
-    """Refuse what is not JSON, without building it: a payload is passed on as it came."""
-    if not payload:
-        return
-    try:
-        _decode_raw(payload)
-    except (msgspec.DecodeError, UnicodeError) as error:
-        raise InvalidRequestContentException(
-            f"Could not parse request body into json: Could not parse payload into json: {error}"
-        ) from error
 
 
 async def _collect(stream: AsyncIterator[bytes]) -> bytes:
