@@ -15,7 +15,6 @@ from lamplighter.aws.readers import Member, Reader, Readers
 from lamplighter.aws.scalars import text_converter, wrong_type
 from lamplighter.aws.service_model import ServiceModel
 
-Sources = tuple[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]]
 RequestParser = Callable[[Mapping[str, str], str, Mapping[str, str], bytes], dict[str, Any]]
 
 _BODY, _URI, _HEADER, _QUERY = range(4)

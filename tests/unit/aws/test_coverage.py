@@ -13,10 +13,6 @@ def test_every_operation_is_carried_out_or_on_the_list_and_never_both(service: S
     assert written & NOT_YET == set()
 
 
-def test_the_coverage_page_is_up_to_date() -> None:
-    assert coverage_page.PAGE.read_text(encoding="utf-8") == coverage_page.current_page(), "run scripts/coverage-page"
-
-
 def test_every_operation_belongs_to_a_family(service: Service) -> None:
     families = {coverage_page.family_of(name) for name in service.operations}
     assert families == {family for family, _ in coverage_page.FAMILIES}

@@ -13,7 +13,7 @@ CLASSES = {
     name: found
     for name, found in inspect.getmembers(errors, inspect.isclass)
     if issubclass(found, AwsError)
-    and found not in {AwsError, errors.ClientError, errors.ServerError, errors.ProtocolError}
+    and found not in {AwsError, errors.ClientError, errors.ServerError, errors.KmsError, errors.ProtocolError}
 }
 OF_THE_PROTOCOL = {name for name, found in CLASSES.items() if issubclass(found, errors.ProtocolError)}
 
@@ -28,7 +28,8 @@ def test_code_status_and_side_are_the_models(service: Service) -> None:
     for name, shape in service.model.exceptions().items():
         found = CLASSES[name]
         assert (found.code, found.status) == (name, shape["error"]["httpStatusCode"])
-        assert found.side == ("Service" if shape.get("fault") else "User")
+        by_model = "Service" if shape.get("fault") else "User"
+        assert found.side == (None if name.startswith("KMS") else by_model)
 
 
 def test_protocol_errors_are_named_after_their_class_and_send_no_type() -> None:

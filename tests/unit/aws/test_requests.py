@@ -17,7 +17,6 @@ from tests.unit.aws import samples
 
 LAMBDA = load_service("lambda")
 NAMES = sorted(LAMBDA.operations)
-TEXT_KEPT = ("uri", "header", "querystring")
 
 
 @pytest.fixture(scope="session")
