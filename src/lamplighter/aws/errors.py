@@ -49,7 +49,7 @@ class ServerError(AwsError):
     """The service or something it depends on is at fault; AWS says so with Type "Service"."""
 
     status = 502
-    side = "Service"
+    side: ClassVar[str | None] = "Service"
 
 
 class KmsError(ServerError):
@@ -317,10 +317,6 @@ class ExpiredTokenException(ProtocolError):
 
 class ThrottlingException(ProtocolError):
     status = 429
-
-
-class InternalFailure(ProtocolError):
-    status = 500
 
 
 class ServiceUnavailableException(ProtocolError):
