@@ -71,10 +71,14 @@ def test_nothing_acknowledged_is_lost_by_a_power_cut_and_the_writer_stops(tmp_pa
         for attempt in range(3):
             acknowledged = tmp_path / f"acknowledged-{attempt}"
             writing = start_writer(disk.mount_point / "data", acknowledged)
-            wait_for_bytes(acknowledged, 5000)
-            before_the_cut = whole_lines(acknowledged)
-            disk.cut_power()
-            _, complaint = writing.communicate(timeout=30)
+            try:
+                wait_for_bytes(acknowledged, 5000)
+                before_the_cut = whole_lines(acknowledged)
+                disk.cut_power()
+                _, complaint = writing.communicate(timeout=30)
+            finally:
+                writing.kill()
+                writing.communicate()
             assert (writing.returncode, b"failed: writing to the database failed" in complaint) == (1, True)
             disk.unmount()
             disk.mount()
