@@ -76,8 +76,10 @@ def test_a_name_against_the_pattern_is_refused(client: Any, operation: str, name
     assert refusal(getattr(client, operation), FunctionName=name) == (
         400,
         "ValidationException",
-        f"1 validation error detected: Value '{name}' at 'functionName' failed to satisfy constraint: "
-        f"Member must satisfy regular expression pattern: {PATTERN}",
+        (
+            f"1 validation error detected: Value '{name}' at 'functionName' failed to satisfy constraint: "
+            f"Member must satisfy regular expression pattern: {PATTERN}"
+        ),
     )
 
 
@@ -99,8 +101,10 @@ def test_creation_has_a_pattern_of_its_own(client: Any, name: str) -> None:
     assert creation(client, name) == (
         400,
         "ValidationException",
-        f"1 validation error detected: Value '{name}' at 'functionName' failed to satisfy constraint: "
-        f"Member must satisfy regular expression pattern: {PATTERN_OF_CREATION}",
+        (
+            f"1 validation error detected: Value '{name}' at 'functionName' failed to satisfy constraint: "
+            f"Member must satisfy regular expression pattern: {PATTERN_OF_CREATION}"
+        ),
     )
 
 
@@ -126,8 +130,10 @@ def test_a_new_functions_name_has_64_characters_at_most(client: Any) -> None:
     assert creation(client, name) == (
         400,
         "InvalidParameterValueException",
-        f"1 validation error detected: Value '{name}' at 'functionName' failed to satisfy constraint: "
-        "Member must have length less than or equal to 64",
+        (
+            f"1 validation error detected: Value '{name}' at 'functionName' failed to satisfy constraint: "
+            "Member must have length less than or equal to 64"
+        ),
     )
     assert refusal(client.get_function, FunctionName=name) == (
         404,

@@ -64,8 +64,10 @@ def test_a_deprecated_runtime_is_refused(client: Any, runtime: str) -> None:
     assert creation(client, Runtime=runtime) == (
         400,
         "InvalidParameterValueException",
-        f"The runtime parameter of {runtime} is no longer supported for creating or updating AWS Lambda functions. "
-        "We recommend you use a supported runtime while creating or updating functions.",
+        (
+            f"The runtime parameter of {runtime} is no longer supported for creating or updating AWS Lambda functions. "
+            "We recommend you use a supported runtime while creating or updating functions."
+        ),
     )
 
 
@@ -86,8 +88,10 @@ def test_a_role_is_an_arn(client: Any) -> None:
         (["x86_64", "arm64"], "Member must have length less than or equal to 1"),
         (
             ["X86_64"],
-            "Member must satisfy constraint: [Member must satisfy enum value set: [x86_64, arm64], "
-            "Member must not be null]",
+            (
+                "Member must satisfy constraint: [Member must satisfy enum value set: [x86_64, arm64], "
+                "Member must not be null]"
+            ),
         ),
     ],
 )
@@ -95,8 +99,10 @@ def test_there_is_one_architecture(client: Any, architectures: list[str], constr
     assert creation(client, Architectures=architectures) == (
         400,
         "ValidationException",
-        f"1 validation error detected: Value '[{', '.join(architectures)}]' at 'architectures' failed to satisfy "
-        f"constraint: {constraint}",
+        (
+            f"1 validation error detected: Value '[{', '.join(architectures)}]' at 'architectures' failed to satisfy "
+            f"constraint: {constraint}"
+        ),
     )
 
 
@@ -124,8 +130,10 @@ def test_a_zip_needs_runtime_and_handler(client: Any, missing: str) -> None:
         ({}, "Please provide a source for function code."),
         (
             {"S3Bucket": "bucket-that-is-missing", "S3Key": "key"},
-            "Error occurred while GetObject. S3 Error Code: NoSuchBucket. "
-            "S3 Error Message: The specified bucket does not exist",
+            (
+                "Error occurred while GetObject. S3 Error Code: NoSuchBucket. "
+                "S3 Error Message: The specified bucket does not exist"
+            ),
         ),
     ],
 )
@@ -167,8 +175,10 @@ def test_the_environment_holds_4_kb_of_json(client: Any) -> None:
     assert creation(client, Environment={"Variables": {"LARGE_VAR": "x" * (room + 1)}}) == (
         400,
         "InvalidParameterValueException",
-        "Lambda was unable to configure your environment variables because the environment variables you have "
-        f'provided exceeded the 4KB limit. String measured: {{"LARGE_VAR":"{"x" * (room + 1)}"}}',
+        (
+            "Lambda was unable to configure your environment variables because the environment variables you have "
+            f'provided exceeded the 4KB limit. String measured: {{"LARGE_VAR":"{"x" * (room + 1)}"}}'
+        ),
     )
 
 
@@ -176,9 +186,11 @@ def test_reserved_environment_variables_are_refused(client: Any) -> None:
     assert creation(client, Environment={"Variables": {"AWS_REGION": "x", "MINE": "y"}}) == (
         400,
         "InvalidParameterValueException",
-        "Lambda was unable to configure your environment variables because the environment variables you have "
-        "provided contains reserved keys that are currently not supported for modification. "
-        "Reserved keys used in this request: AWS_REGION",
+        (
+            "Lambda was unable to configure your environment variables because the environment variables you have "
+            "provided contains reserved keys that are currently not supported for modification. "
+            "Reserved keys used in this request: AWS_REGION"
+        ),
     )
 
 
@@ -196,8 +208,10 @@ def test_ordinary_functions_have_ordinary_quotas(
     assert creation(client, **members) == (
         400,
         "ValidationException",
-        f"1 validation error detected: Value '{value}' at '{path}' failed to satisfy constraint: "
-        f"Member must have value less than or equal to {most}",
+        (
+            f"1 validation error detected: Value '{value}' at '{path}' failed to satisfy constraint: "
+            f"Member must have value less than or equal to {most}"
+        ),
     )
 
 

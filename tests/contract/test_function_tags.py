@@ -118,8 +118,10 @@ def test_empty_and_misplaced_tags_are_refused(client: Any) -> None:
     assert refusal(client.tag_resource, Resource="arn:aws:something", Tags={"key": "value"}) == (
         400,
         "ValidationException",
-        "1 validation error detected: Value 'arn:aws:something' at 'resource' failed to satisfy constraint: Member "
-        f"must satisfy regular expression pattern: {PATTERN}",
+        (
+            "1 validation error detected: Value 'arn:aws:something' at 'resource' failed to satisfy constraint: Member "
+            f"must satisfy regular expression pattern: {PATTERN}"
+        ),
     )
 
 

@@ -92,8 +92,11 @@ def test_publishing_is_guarded_by_digest_and_revision(client: Any) -> None:
     assert refusal(client.publish_version, FunctionName="guarded", CodeSha256="somenonexistentsha256") == (
         400,
         "InvalidParameterValueException",
-        f"CodeSHA256 (somenonexistentsha256) is different from current CodeSHA256 in $LATEST ({created['CodeSha256']})."
-        " Please try again with the CodeSHA256 in $LATEST.",
+        (
+            "CodeSHA256 (somenonexistentsha256) is different from current CodeSHA256 in $LATEST "
+            f"({created['CodeSha256']})."
+            " Please try again with the CodeSHA256 in $LATEST."
+        ),
     )
     assert refusal(client.publish_version, FunctionName="guarded", RevisionId=created["RevisionId"]) == (
         412,
