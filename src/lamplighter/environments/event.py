@@ -3,11 +3,10 @@
 Must not know routing, admission or HTTP; `invocation` makes the event and reads the outcome.
 """
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class InvokeEvent:
+class InvokeEvent(msgspec.Struct, frozen=True):
     """One invoke. `timeout_seconds` starts to run when an environment takes the event."""
 
     request_id: str
@@ -21,8 +20,7 @@ class InvokeEvent:
     wants_log_tail: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """How it ended. `error_type` is None for a success; `payload` is what the caller gets either way."""
 
     payload: bytes

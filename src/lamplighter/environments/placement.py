@@ -5,7 +5,7 @@ free again sooner than a new one has started; starting early would only crowd th
 cores cost a quarter of the rate). Whoever has waited too long gets a new environment whatever the figures say.
 """
 
-from dataclasses import dataclass
+import msgspec
 
 # Longer than any runtime client takes from its answer to its next poll, shorter than any start.
 SETTLING_SECONDS = 0.005
@@ -13,8 +13,7 @@ SETTLING_SECONDS = 0.005
 PATIENCE_SECONDS = 0.03
 
 
-@dataclass(frozen=True, slots=True)
-class Situation:
+class Situation(msgspec.Struct, frozen=True):
     """One pool at one moment. `mean_seconds` is the mean duration of recent invokes, None before the first."""
 
     waiting: int
@@ -26,8 +25,7 @@ class Situation:
     cores: int
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True):
     """Start so many now; look again after `recheck_seconds` (None: nothing to look at)."""
 
     start: int

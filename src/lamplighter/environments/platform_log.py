@@ -41,8 +41,7 @@ class Subject:
         return f"arn:aws:lambda:{self.region}::runtime:{digest}"
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(msgspec.Struct, frozen=True):
     """What one invoke took. `status` is success, error (the function raised), failure (the runtime died) or timeout."""
 
     request_id: str

@@ -22,6 +22,20 @@ _log = logging.getLogger(__name__)
 _MEAN_WEIGHT = 0.1
 
 
+VersionKey = tuple[str, str, str, str, str]
+
+
+def version_key(configuration: FunctionConfiguration) -> VersionKey:
+    """What tells the environments of one content of one version from all others; no ARN is put together for it."""
+    return (
+        configuration.account_id,
+        configuration.region,
+        configuration.name,
+        configuration.version,
+        configuration.content_revision,
+    )
+
+
 class NoCapacity(Exception):
     """The machine has no room for another environment and none became free in time."""
 
@@ -57,7 +71,7 @@ class Pool:
         house: House,
     ) -> None:
         self.configuration = configuration
-        self.key = (configuration.qualified_arn, configuration.content_revision)
+        self.key = version_key(configuration)
         self.is_retired = False
         self._prepare = prepare
         self._platform = platform
@@ -101,16 +115,11 @@ class Pool:
             return
         ticket.queued_at = self._loop.time()
         self._waiting.append(ticket)
-        self.balance()
+        if self._recheck is None:
+            self.balance()
 
     def _next_ticket(self) -> Ticket | None:
-        if not self._waiting:
-            return None
-        ticket = self._waiting.popleft()
-        if ticket.expiry is not None:
-            ticket.expiry.cancel()
-            ticket.expiry = None
-        return ticket
+        return self._waiting.popleft() if self._waiting else None
 
     def balance(self) -> None:
         """Start what the waiting invokes need and the machine has room for."""
@@ -119,13 +128,12 @@ class Pool:
             self._recheck = None
         if not self._waiting:
             return
-        now = self._loop.time()
-        decision = decide(self._situation(now))
+        decision = decide(self._situation(self._loop.time()))
         if decision.recheck_seconds is not None:
-            self._recheck = self._loop.call_later(decision.recheck_seconds, self.balance)
+            self._recheck_after(decision.recheck_seconds)
         for _ in range(decision.start):
             if not self._house.capacity.has_room(self._memory_mib) and not self._house.make_room(self._memory_mib):
-                self._queue_within_limit()
+                self._wait_for_room()
                 return
             self._house.capacity.reserve(self._memory_mib)
             self._starting += 1
@@ -144,18 +152,19 @@ class Pool:
             cores=self._house.cores,
         )
 
-    def _queue_within_limit(self) -> None:
-        """No room: whoever waits does so for a limited time only."""
-        for ticket in self._waiting:
-            if ticket.expiry is None:
-                ticket.expiry = self._loop.call_later(self._house.queue_seconds, self._give_up, ticket)
+    def _recheck_after(self, seconds: float) -> None:
+        if self._recheck is not None:
+            self._recheck.cancel()
+        self._recheck = self._loop.call_later(seconds, self.balance)
 
-    def _give_up(self, ticket: Ticket) -> None:
-        ticket.expiry = None
-        if ticket in self._waiting:
-            self._waiting.remove(ticket)
-            ticket.fail(NoCapacity())
-            self._report_if_empty()
+    def _wait_for_room(self) -> None:
+        """The machine is full: whoever waits does so for a limited time only."""
+        oldest_allowed = self._loop.time() - self._house.queue_seconds
+        while self._waiting and self._waiting[0].queued_at <= oldest_allowed:
+            self._waiting.popleft().fail(NoCapacity())
+        if self._waiting:
+            self._recheck_after(self._waiting[0].queued_at - oldest_allowed)
+        self._report_if_empty()
 
     # --- starts
 

@@ -13,7 +13,7 @@ from lamplighter.environments.background import Background
 from lamplighter.environments.blueprint import Blueprint
 from lamplighter.environments.capacity import Capacity
 from lamplighter.environments.environment import Logs, Platform
-from lamplighter.environments.pool import NoCapacity, Pool
+from lamplighter.environments.pool import NoCapacity, Pool, VersionKey, version_key
 from lamplighter.environments.ticket import Ticket
 from lamplighter.kernel.clock import Clock, SystemClock
 from lamplighter.kernel.ids import Ids, RandomIds
@@ -54,7 +54,7 @@ class EnvironmentPools:
             driver, logs, clock or SystemClock(), ids or RandomIds(), limits or Limits(), self._background
         )
         self._prepare = prepare
-        self._pools: dict[tuple[str, str], Pool] = {}
+        self._pools: dict[VersionKey, Pool] = {}
         self._loop = asyncio.get_running_loop()
         self._is_closing = False
         self._sweep_seconds = max(0.05, min(5.0, self._settings.idle_seconds / 4))
@@ -69,7 +69,7 @@ class EnvironmentPools:
         if self._is_closing:
             ticket.fail(NoCapacity())
             return
-        pool = self._pools.get((configuration.qualified_arn, configuration.content_revision))
+        pool = self._pools.get(version_key(configuration))
         if pool is None:
             pool = self._open(configuration)
         pool.submit(ticket)
@@ -91,14 +91,15 @@ class EnvironmentPools:
 
     def version_changed(self, qualified_arn: str, content_revision: str | None) -> None:
         """Drain the environments of every other revision of this version; of all when it was deleted (None)."""
-        for (arn, revision), pool in tuple(self._pools.items()):
-            if arn == qualified_arn and revision != content_revision:
+        for pool in tuple(self._pools.values()):
+            known = pool.configuration
+            if known.qualified_arn == qualified_arn and known.content_revision != content_revision:
                 pool.retire()
 
     def function_deleted(self, function_arn: str) -> None:
         """Drain the environments of every version."""
-        for (arn, _), pool in tuple(self._pools.items()):
-            if arn.rpartition(":")[0] == function_arn:
+        for pool in tuple(self._pools.values()):
+            if pool.configuration.arn == function_arn:
                 pool.retire()
 
     # --- what pools ask (pool.House)

@@ -13,13 +13,12 @@ from lamplighter.environments.event import InvokeEvent, Outcome
 class Ticket:
     """`future` is what the caller waits for."""
 
-    __slots__ = ("_on_end", "event", "expiry", "future", "queued_at")
+    __slots__ = ("_on_end", "event", "future", "queued_at")
 
     def __init__(self, event: InvokeEvent, on_end: Callable[[], None]) -> None:
         self.event = event
         self.future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self.queued_at = 0.0
-        self.expiry: asyncio.TimerHandle | None = None
         self._on_end: Callable[[], None] | None = on_end
 
     def succeed(self, outcome: Outcome) -> None:
@@ -35,9 +34,6 @@ class Ticket:
             self.future.exception()
 
     def _end(self) -> None:
-        if self.expiry is not None:
-            self.expiry.cancel()
-            self.expiry = None
         on_end, self._on_end = self._on_end, None
         if on_end is not None:
             on_end()

@@ -13,6 +13,8 @@ ACCOUNT_LIMIT = "ConcurrentInvocationLimitExceeded"
 RESERVED_LIMIT = "ReservedFunctionConcurrentInvocationLimitExceeded"
 
 Account = tuple[str, str]
+# Account, region and name: an ARN would have to be put together for each invoke.
+Function = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,35 +42,36 @@ class Admission:
     def __init__(self, account_limit: int, reserved_total: Callable[[str, str], int] | None = None) -> None:
         self._account_limit = account_limit
         self._reserved_total = reserved_total or (lambda _account_id, _region: 0)
-        self._functions: dict[str, int] = {}
+        self._functions: dict[Function, int] = {}
         self._unreserved: dict[Account, int] = {}
 
-    def admit(self, account: Account, function_arn: str, reserved: int | None) -> Callable[[], None]:
+    def admit(self, function: Function, reserved: int | None) -> Callable[[], None]:
         """Count the invoke; the result gives its place back. Raises TooManyRequestsException."""
-        load = Load(self._functions.get(function_arn, 0), self._unreserved.get(account, 0))
+        account = function[:2]
+        load = Load(self._functions.get(function, 0), self._unreserved.get(account, 0))
         reason = throttle_reason(load, reserved, self._account_limit, self._reserved_total(*account))
         if reason is not None:
             raise TooManyRequestsException("Rate Exceeded.", Reason=reason)
-        self._functions[function_arn] = load.function + 1
+        self._functions[function] = load.function + 1
         if reserved is not None:
-            return lambda: self._leave_function(function_arn)
+            return lambda: self._leave_function(function)
         self._unreserved[account] = load.unreserved + 1
-        return lambda: self._leave(account, function_arn)
+        return lambda: self._leave(account, function)
 
-    def _leave(self, account: Account, function_arn: str) -> None:
+    def _leave(self, account: Account, function: Function) -> None:
         remaining = self._unreserved[account] - 1
         if remaining:
             self._unreserved[account] = remaining
         else:
             del self._unreserved[account]
-        self._leave_function(function_arn)
+        self._leave_function(function)
 
-    def _leave_function(self, function_arn: str) -> None:
-        remaining = self._functions[function_arn] - 1
+    def _leave_function(self, function: Function) -> None:
+        remaining = self._functions[function] - 1
         if remaining:
-            self._functions[function_arn] = remaining
+            self._functions[function] = remaining
         else:
-            del self._functions[function_arn]
+            del self._functions[function]
 
-    def in_flight(self, function_arn: str) -> int:
-        return self._functions.get(function_arn, 0)
+    def in_flight(self, function: Function) -> int:
+        return self._functions.get(function, 0)

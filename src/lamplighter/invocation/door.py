@@ -20,7 +20,7 @@ from lamplighter.environments.event import InvokeEvent, Outcome
 from lamplighter.environments.pool import NoCapacity, VersionGone
 from lamplighter.environments.ticket import Ticket
 from lamplighter.invocation.admission import ACCOUNT_LIMIT, Admission
-from lamplighter.invocation.payload import checked_payload
+from lamplighter.invocation.payload import checked_payload, decoded_context
 from lamplighter.invocation.request import FunctionDirectory, InvokeRequest, InvokeResult, ResolvedFunction
 from lamplighter.invocation.trace import trace_header
 from lamplighter.kernel.clock import Clock, SystemClock
@@ -78,9 +78,8 @@ class Invocation:
             return InvokeResult(status_code=204, executed_version=configuration.version)
         if request.invocation_type == "Event":
             return await self._accept_event(request, resolved)
-        release = self._admission.admit(
-            (configuration.account_id, configuration.region), configuration.arn, resolved.reserved_concurrency
-        )
+        function = (configuration.account_id, configuration.region, configuration.name)
+        release = self._admission.admit(function, resolved.reserved_concurrency)
         ticket = Ticket(self._event(request, configuration, payload), release)
         self._placement.submit(configuration, ticket)
         try:
@@ -103,16 +102,16 @@ class Invocation:
         return resolved
 
     def _event(self, request: InvokeRequest, configuration: FunctionConfiguration, payload: bytes) -> InvokeEvent:
-        arn = request.invoked_arn or configuration.arn
-        if not request.invoked_arn and request.qualifier:
-            arn = f"{arn}:{request.qualifier}"
+        arn = request.invoked_arn
+        if not arn:
+            arn = f"{configuration.arn}:{request.qualifier}" if request.qualifier else configuration.arn
         return InvokeEvent(
             request_id=request.request_id,
             payload=payload,
             invoked_arn=arn,
             trace_header=trace_header(request.trace_header, self._clock.now(), self._ids),
             timeout_seconds=configuration.timeout,
-            client_context=request.client_context or "",
+            client_context=decoded_context(request.client_context) if request.client_context else "",
             tenant_id=request.tenant_id or "",
             wants_log_tail=request.wants_log_tail,
         )

@@ -3,6 +3,7 @@
 Lambda parses with Jackson; its messages are rebuilt for the faults that people meet. Pure.
 """
 
+import base64
 import json
 import re
 
@@ -15,6 +16,12 @@ _SOURCE = (
     "\n at [Source: REDACTED (`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled); line: {line}, column: {column}]"
 )
 _VALUES = "JSON String, Number, Array, Object or token 'null', 'true' or 'false'"
+_TOKEN = re.compile(r"[A-Za-z_$][\w$]*")
+# What Python's parser missed, and how Jackson says it.
+_WANTED = {
+    "Expecting property name enclosed in double quotes": "was expecting double-quote to start field name",
+    "Expecting ':' delimiter": "was expecting a colon to separate field name and value",
+}
 _RAW = msgspec.json.Decoder(msgspec.Raw)
 
 
@@ -30,6 +37,15 @@ def checked_payload(payload: bytes) -> bytes:
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise InvalidRequestContentException(_PREFIX + explain(payload)) from None
     return payload
+
+
+def decoded_context(client_context: str) -> str:
+    """X-Amz-Client-Context as the runtime gets it: JSON instead of Base64, in ASCII because it travels in a header."""
+    try:
+        text = base64.b64decode(client_context, validate=True).decode()
+        return text if text.isascii() and text.isprintable() else json.dumps(json.loads(text))
+    except ValueError as error:
+        raise InvalidRequestContentException("Client context must be a valid Base64-encoded JSON object.") from error
 
 
 def explain(payload: bytes) -> str:
@@ -51,39 +67,30 @@ def _explain_bytes(payload: bytes, error: UnicodeDecodeError) -> str:
     before = payload[: error.start].decode()
     code = payload[error.start]
     if not before.strip():
-        return _unexpected(code, f"expected a valid value ({_VALUES})") + _located(before, len(before) - 1)
-    kind = "start" if error.reason == "invalid start byte" else "middle"
-    if kind == "middle":
-        code = payload[min(error.end, len(payload) - 1)]
-    return f"Invalid UTF-8 {kind} byte 0x{code:x}" + _located(before, len(before))
+        return _unexpected(code, f"expected a valid value ({_VALUES})") + _located(before, len(before))
+    kind = "start"
+    if error.reason != "invalid start byte":
+        kind, code = "middle", payload[min(error.end, len(payload) - 1)]
+    # Jackson has read past the byte when it complains.
+    return f"Invalid UTF-8 {kind} byte 0x{code:x}" + _located(before, len(before) + 1)
 
 
 def _explain_text(text: str, error: json.JSONDecodeError) -> str:
     position = error.pos
-    if position >= len(text) or not text[position:].strip():
-        return "Unexpected end-of-input" + _located(text, len(text) - 1)
-    character = text[position]
-    if error.msg == "Expecting value":
-        token = re.match(r"[A-Za-z_$][\w$]*", text[position:])
-        if token is not None:
-            found = token[0]
-            return f"Unrecognized token '{found}': was expecting ({_VALUES})" + _located(
-                text, position + len(found) - 1
-            )
-        return _unexpected(ord(character), f"expected a valid value ({_VALUES})") + _located(text, position)
-    if error.msg == "Expecting property name enclosed in double quotes":
-        return _unexpected(ord(character), "was expecting double-quote to start field name") + _located(text, position)
-    if error.msg == "Expecting ':' delimiter":
-        wanted = "was expecting a colon to separate field name and value"
-        return _unexpected(ord(character), wanted) + _located(text, position)
-    if error.msg == "Expecting ',' delimiter":
-        kind = "Object" if _innermost(text[:position]) == "{" else "Array"
-        return _unexpected(ord(character), f"was expecting comma to separate {kind} entries") + _located(text, position)
+    last = len(text) - 1
+    if position > last or not text[position:].strip():
+        return "Unexpected end-of-input" + _located(text, last)
     if error.msg.startswith("Unterminated string"):
-        return "Unexpected end-of-input: was expecting closing quote for a string value" + _located(text, len(text) - 1)
-    if error.msg.startswith("Extra data"):
-        return f"Trailing token after the value: {character!r}" + _located(text, position)
-    return _unexpected(ord(character), f"expected a valid value ({_VALUES})") + _located(text, position)
+        return "Unexpected end-of-input: was expecting closing quote for a string value" + _located(text, last)
+    token = _TOKEN.match(text, position)
+    if token is not None and error.msg in ("Expecting value", "Extra data"):
+        return f"Unrecognized token '{token[0]}': was expecting ({_VALUES})" + _located(text, token.end() - 1)
+    wanted = _WANTED.get(error.msg, f"expected a valid value ({_VALUES})")
+    if error.msg == "Expecting ',' delimiter":
+        wanted = (
+            f"was expecting comma to separate {'Object' if _innermost(text[:position]) == '{' else 'Array'} entries"
+        )
+    return _unexpected(ord(text[position]), wanted) + _located(text, position)
 
 
 def _innermost(text: str) -> str:
@@ -104,7 +111,6 @@ def _unexpected(code: int, wanted: str) -> str:
 
 
 def _located(text: str, position: int) -> str:
-    before = text[: position + 1]
-    line = before.count("\n") + 1
-    column = len(before) - (before.rfind("\n") + 1) if line > 1 else len(before)
-    return _SOURCE.format(line=line, column=max(1, column))
+    """`position` counts from 0, also beyond the end of the text."""
+    line_start = text.rfind("\n", 0, position) + 1
+    return _SOURCE.format(line=text.count("\n", 0, position) + 1, column=position - line_start + 1)

@@ -4,16 +4,16 @@ ResolvedFunction, what the door is told about a function, belongs to `resources.
 """
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from lamplighter.resources.functions.resolution import ResolvedFunction
 
 __all__ = ["FunctionDirectory", "InvokeRequest", "InvokeResult", "ResolvedFunction"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InvokeRequest:
+class InvokeRequest(msgspec.Struct, frozen=True, kw_only=True):
     """One invoke. `invocation_type` is RequestResponse, Event or DryRun; `qualifier` a version, an alias or None."""
 
     request_id: str
@@ -30,8 +30,7 @@ class InvokeRequest:
     invoked_arn: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InvokeResult:
+class InvokeResult(msgspec.Struct, frozen=True, kw_only=True):
     """What the function answered. `function_error` is Unhandled, Handled or None; `log_tail` the last 4 KiB of log.
 
     `stream` is set instead of `payload` for a streamed response.
