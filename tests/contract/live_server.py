@@ -25,6 +25,7 @@ from lamplighter.identity.keys import read_root_key
 
 READY = re.compile(r"lamplighter ready: (?P<endpoint>\S+) \((?P<mode>\w+), region (?P<region>\S+), ")
 START_SECONDS = 30.0
+RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
 
 
 @dataclass

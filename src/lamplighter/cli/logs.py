@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
         asyncio.run(_follow(reader, (account_id, region, group), arguments))
         return 0
     if group not in reader.groups(account_id, region):
-        raise CommandFailed(f"{arguments.function} has written no log yet: there is no log group {group}")
+        raise CommandFailed(f"there is no log of {arguments.function} yet (no log group {group})")
     for event in reader.tail(account_id, region, group, max(arguments.lines, 0)):
         _show(event, arguments)
     return 0

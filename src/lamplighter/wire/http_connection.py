@@ -20,8 +20,10 @@ from lamplighter.wire.http_message import (
     HttpResponse,
     Refusal,
     Refuse,
+    collect_headers,
     has_body,
     render_head,
+    split_target,
 )
 
 _COPY_BYTES = 65_536
@@ -54,6 +56,7 @@ class HttpConnection(asyncio.Protocol):
     def __init__(self, server: Owner) -> None:
         self._server = server
         self._limits = server.limits
+        self._small_bytes = min(self._limits.unasked_bytes, self._limits.body_bytes)
         self.deadline: float | None = None
         self._deadline_status = 0
         self._transport: asyncio.Transport | None = None
@@ -155,8 +158,8 @@ class HttpConnection(asyncio.Protocol):
         if self._is_refused:
             return
         self._method = self._parser.get_method().decode("latin-1")
-        self._path, self._query = _split_target(b"".join(self._url).decode("latin-1"))
-        self._headers = headers = _collect(self._raw_headers)
+        self._path, self._query = split_target(b"".join(self._url).decode("latin-1"))
+        self._headers = headers = collect_headers(self._raw_headers)
         refusal = self._head_refusal()
         if refusal is not None:
             self._refuse(refusal)
@@ -178,9 +181,12 @@ class HttpConnection(asyncio.Protocol):
         return self._head_bytes > self._limits.header_bytes or len(self._raw_headers) > self._limits.header_count
 
     def _expect_body(self) -> None:
-        server = self._server
-        self._body_limit = server.body_limit(self._method, self._path)
         length = self._headers.get("content-length", "")
+        small = self._small_bytes
+        if length.isdigit() and int(length) <= small:  # below any limit: not worth asking
+            self._body_limit = small
+        else:
+            self._body_limit = self._server.body_limit(self._method, self._path)
         expects_continue = self._headers.get("expect", "").lower() == "100-continue"
         if length.isdigit() and int(length) > self._body_limit:
             if expects_continue:  # the client may never send the body, so the connection cannot be read on
@@ -393,25 +399,3 @@ class HttpConnection(asyncio.Protocol):
         """Close between requests; a connection with a request in flight closes after its answer."""
         if self._exchange is None and not self._waiting and self._transport is not None:
             self._transport.close()
-
-
-def _split_target(target: str) -> tuple[str, str]:
-    """Raw path and query of a request target; the absolute form loses its scheme and authority."""
-    if not target.startswith("/") and "://" in target:
-        after = target.split("://", 1)[1]
-        slash = after.find("/")
-        target = after[slash:] if slash >= 0 else "/"
-    path, _, query = target.partition("?")
-    return path, query
-
-
-def _collect(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:
-    """Lower-case header names; values of repeated headers joined with commas, as RFC 9110 allows."""
-    headers = {name.lower().decode("latin-1"): value.decode("latin-1") for name, value in raw}
-    if len(headers) == len(raw):
-        return headers
-    headers = {}
-    for name_bytes, value_bytes in raw:
-        name, value = name_bytes.lower().decode("latin-1"), value_bytes.decode("latin-1")
-        headers[name] = f"{headers[name]},{value}" if name in headers else value
-    return headers

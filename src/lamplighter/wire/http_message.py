@@ -39,11 +39,15 @@ class HttpResponse(msgspec.Struct, frozen=True):
 
 
 class HttpLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """What one listener accepts. A time of None means no limit, and no timer."""
+    """What one listener accepts. A time of None means no limit, and no timer.
+
+    `unasked_bytes` is below the limit of every request, so that small bodies need no look at their own.
+    """
 
     header_bytes: int = 65_536
     header_count: int = 200
     body_bytes: int = 6_291_556
+    unasked_bytes: int = 65_536
     drained_bytes: int = 268_435_456
     pipelined_requests: int = 16
     connections: int = 10_000
@@ -94,6 +98,28 @@ def render_head(status: int, headers: Headers, closing: str) -> bytes:
 
 def _one_line(text: str) -> str:
     return text.replace("\r", " ").replace("\n", " ")
+
+
+def split_target(target: str) -> tuple[str, str]:
+    """Raw path and query of a request target; the absolute form loses its scheme and authority."""
+    if not target.startswith("/") and "://" in target:
+        after = target.split("://", 1)[1]
+        slash = after.find("/")
+        target = after[slash:] if slash >= 0 else "/"
+    path, _, query = target.partition("?")
+    return path, query
+
+
+def collect_headers(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Lower-case header names; values of repeated headers joined with commas, as RFC 9110 allows."""
+    headers = {name.lower().decode("latin-1"): value.decode("latin-1") for name, value in raw}
+    if len(headers) == len(raw):
+        return headers
+    headers = {}
+    for name_bytes, value_bytes in raw:
+        name, value = name_bytes.lower().decode("latin-1"), value_bytes.decode("latin-1")
+        headers[name] = f"{headers[name]},{value}" if name in headers else value
+    return headers
 
 
 class DateLine:
