@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from lamplighter.aws.operation import Request, Response, operation
 from lamplighter.control import pagination
 from lamplighter.control.addressing import address_function
+from lamplighter.control.deletion import delete_dependents_of
 from lamplighter.control.plane import ControlPlane, require_function, require_version
 from lamplighter.identity.context import RequestContext
 from lamplighter.resources.aliases.model import AliasRecord
@@ -116,6 +117,7 @@ class AliasOperations:
             alias = get_alias(transaction, name.account_id, name.region, name.name, request["Name"])
             if alias is not None:
                 delete_alias(transaction, alias)
+                delete_dependents_of(transaction, name, alias.name)
 
         await self._plane.storage.transact(decide)
         self._plane.directory.forget(name.account_id, name.region, name.name)

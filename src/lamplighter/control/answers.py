@@ -43,7 +43,7 @@ def configuration_answer(configuration: FunctionConfiguration, *, arn: str | Non
         "Description": configuration.description,
         "Timeout": configuration.timeout,
         "MemorySize": configuration.memory_size,
-        "LastModified": _last_modified(configuration.modified_at),
+        "LastModified": last_modified(configuration.modified_at),
         "CodeSha256": configuration.code.sha256,
         "Version": configuration.version,
         "Environment": None if configuration.environment is None else {"Variables": configuration.environment},
@@ -74,7 +74,8 @@ def listed_answer(configuration: FunctionConfiguration, *, qualified: bool) -> R
     return {member: value for member, value in answer.items() if member not in _NOT_LISTED}
 
 
-def _last_modified(seconds: float) -> str:
+def last_modified(seconds: float) -> str:
+    """A time as most of Lambda writes it: milliseconds, and UTC as +0000."""
     moment = datetime.fromtimestamp(seconds, UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}+0000"
 

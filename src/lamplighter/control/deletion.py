@@ -4,7 +4,10 @@ Every family that attaches something to functions adds its line here. Must not k
 """
 
 from lamplighter.resources.aliases.table import delete_alias, list_aliases
+from lamplighter.resources.event_invoke.table import delete_config, delete_configs
 from lamplighter.resources.functions.model import FunctionRecord
+from lamplighter.resources.functions.names import FunctionName
+from lamplighter.resources.policies.table import delete_policies
 from lamplighter.resources.tags.table import put_tags
 from lamplighter.storage.storage import Transaction
 
@@ -14,3 +17,11 @@ def delete_dependents(transaction: Transaction, record: FunctionRecord) -> None:
     for alias in list_aliases(transaction, latest.account_id, latest.region, latest.name):
         delete_alias(transaction, alias)
     put_tags(transaction, latest.arn, {})
+    delete_configs(transaction, latest.account_id, latest.region, latest.name)
+    delete_policies(transaction, latest.arn)
+
+
+def delete_dependents_of(transaction: Transaction, name: FunctionName, qualifier: str) -> None:
+    """What goes with one version or alias."""
+    delete_config(transaction, name.account_id, name.region, name.name, qualifier)
+    transaction.delete("policies", f"{name.arn}:{qualifier}")

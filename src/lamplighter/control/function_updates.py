@@ -13,6 +13,7 @@ from lamplighter.aws.operation import Request, Response, operation
 from lamplighter.control.addressing import address_function
 from lamplighter.control.answers import configuration_answer
 from lamplighter.control.code import refer_to_image
+from lamplighter.control.layers import refer_to_layers
 from lamplighter.control.plane import ControlPlane, require_function
 from lamplighter.control.publishing import publish
 from lamplighter.control.settings import configure
@@ -59,9 +60,14 @@ class FunctionUpdateOperations:
     async def update_function_configuration(self, request: Request, context: RequestContext) -> Response:
         name = address_function(request, context, "lambda:UpdateFunctionConfiguration")
         await self._plane.wait_created(name)
-        latest, _ = await self._update(
-            name, request, context, lambda latest: configure(latest, request, self._plane.limits)
-        )
+        given = request.get("Layers")
+        layers = None if given is None else refer_to_layers(self._plane.storage, given, context)
+
+        def change(latest: FunctionConfiguration) -> FunctionConfiguration:
+            changed = latest if layers is None else replace(latest, layers=layers)
+            return configure(changed, request, self._plane.limits)
+
+        latest, _ = await self._update(name, request, context, change)
         return configuration_answer(latest)
 
     async def _take_code(self, request: Request, current: FunctionConfiguration) -> CodeReference:

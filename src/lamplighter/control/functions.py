@@ -13,7 +13,8 @@ from lamplighter.control import pagination
 from lamplighter.control.addressing import address_function
 from lamplighter.control.answers import configuration_answer, listed_answer
 from lamplighter.control.code import refer_to_image, resolve_image
-from lamplighter.control.deletion import delete_dependents
+from lamplighter.control.deletion import delete_dependents, delete_dependents_of
+from lamplighter.control.layers import refer_to_layers
 from lamplighter.control.plane import ControlPlane, require_function, require_version
 from lamplighter.control.publishing import publish
 from lamplighter.control.settings import configure
@@ -96,10 +97,13 @@ class FunctionOperations:
             image_uri=image_uri,
             log_group=f"/aws/lambda/{name.name}",
         )
-        configured = configure(blank, request, self._plane.limits)
+        layers = refer_to_layers(self._plane.storage, request.get("Layers") or (), context)
+        configured = configure(replace(blank, layers=layers), request, self._plane.limits)
         if image_uri is not None:
-            return _with_code(configured, refer_to_image(image_uri))
-        return _with_code(configured, await self._plane.code.take_zip(request["Code"]))
+            return replace(configured, code=refer_to_image(image_uri))
+        code = await self._plane.code.take_zip(request["Code"])
+        rules.check_layers(code, layers, self._plane.limits)
+        return replace(configured, code=code)
 
     @operation("GetFunction")
     async def get_function(self, request: Request, context: RequestContext) -> Response:
@@ -200,10 +204,6 @@ def _image_uri(request: Request) -> str | None:
     return uri or None
 
 
-def _with_code(configuration: FunctionConfiguration, code: CodeReference) -> FunctionConfiguration:
-    return replace(configuration, code=code)
-
-
 def _refuse_existing(reader: Reader, name: FunctionName) -> None:
     if get_function(reader, name.account_id, name.region, name.name) is not None:
         raise ResourceConflictException(f"Function already exist: {name.name}")
@@ -242,5 +242,6 @@ def _delete(transaction: Transaction, name: FunctionName) -> list[FunctionConfig
             f"Unable to delete version because the following aliases reference it: [{', '.join(referring)}]"
         )
     delete_version(transaction, version)
+    delete_dependents_of(transaction, name, name.qualifier)
     add_usage(transaction, name.account_id, name.region, code_bytes=-version.code.size)
     return [version]

@@ -2,10 +2,16 @@
 
 from lamplighter.control.account import AccountOperations
 from lamplighter.control.aliases import AliasOperations
+from lamplighter.control.concurrency import ConcurrencyOperations
+from lamplighter.control.event_invoke import EventInvokeOperations
 from lamplighter.control.function_updates import FunctionUpdateOperations
 from lamplighter.control.functions import FunctionOperations
 from lamplighter.control.invoke import Door, InvokeOperations
+from lamplighter.control.layer_policies import LayerPolicyOperations
+from lamplighter.control.layers import LayerOperations
 from lamplighter.control.plane import ControlPlane
+from lamplighter.control.policies import PolicyOperations
+from lamplighter.control.recursion import RecursionOperations
 from lamplighter.control.tags import AbsentKind, TaggableFunction, TagOperations
 from lamplighter.control.versions import VersionOperations
 
@@ -27,5 +33,11 @@ def build_operations(plane: ControlPlane, door: Door) -> list[object]:
             ],
         ),
         AccountOperations(plane),
+        ConcurrencyOperations(plane),
+        EventInvokeOperations(plane),
+        LayerOperations(plane),
+        LayerPolicyOperations(plane),
+        PolicyOperations(plane),
+        RecursionOperations(plane),
         InvokeOperations(plane, door),
     ]

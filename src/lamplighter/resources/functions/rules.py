@@ -174,3 +174,12 @@ def fail(configuration: FunctionConfiguration, revision_id: str, reason: str, co
         last_update_status_reason=reason,
         last_update_status_reason_code=code,
     )
+
+
+def check_reserved_concurrency(reserved: int, limits: Limits) -> None:
+    """What all functions reserve together must leave the account its minimum."""
+    if reserved > limits.concurrent_executions - limits.unreserved_concurrency_minimum:
+        raise InvalidParameterValueException(
+            "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution "
+            f"below its minimum value of [{limits.unreserved_concurrency_minimum}]."
+        )

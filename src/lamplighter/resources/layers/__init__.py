@@ -1,0 +1,1 @@
+"""Layers: numbered immutable packages that functions share."""
