@@ -9,7 +9,7 @@ import contextlib
 import fcntl
 import os
 import socket
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from lamplighter.sandboxes.namespaces.client import SpawnerClient
 from lamplighter.sandboxes.namespaces.compiler import launcher_binary
@@ -76,6 +76,7 @@ class NamespaceDriver:
         return self._images.reason
 
     async def start(self, spec: SandboxSpec) -> NamespaceSandbox:
+        _refuse_odd_directory(spec.cwd)
         image = await self._images.get(spec.tmp_bytes)
         client = self._client if self._client is not None and self._client.is_alive else await self.spawner()
         control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -138,6 +139,13 @@ class NamespaceDriver:
             if self._client is not None:
                 await self._client.close()
                 self._client = None
+
+
+def _refuse_odd_directory(cwd: str) -> None:
+    """A working directory in /proc could be a descriptor that leads out."""
+    parts = PurePosixPath(cwd).parts
+    if not cwd.startswith("/") or ".." in parts or "proc" in parts[1:2]:
+        raise SandboxFailed(f"{cwd} cannot be a working directory: it must be absolute, without '..', not in /proc")
 
 
 def _prepare(state_dir: Path) -> tuple[Path, Path]:
