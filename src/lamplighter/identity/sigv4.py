@@ -15,6 +15,8 @@ from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from urllib.parse import unquote
 
+import msgspec
+
 from lamplighter.aws.errors import (
     IncompleteSignatureException,
     InvalidSignatureException,
@@ -61,8 +63,7 @@ class Caller:
     service: str
 
 
-@dataclass(frozen=True, slots=True)
-class SignedParts:
+class SignedParts(msgspec.Struct, frozen=True):
     """What a request claims about its own signature. `expires` in seconds for a presigned query, else None."""
 
     credential: str
@@ -108,7 +109,7 @@ class SignatureVerifier:
         parts = _read_parts(request)
         scope = _read_scope(parts.credential)
         key = self._keys.find(scope.access_key_id)
-        if key is None or not _same(key.session_token or "", parts.session_token or ""):
+        if key is None or not _has_token(key, parts.session_token):
             raise UnrecognizedClientException("The security token included in the request is invalid.")
         _check_scope(scope, parts.timestamp)
         _check_time(parts, scope.service, now)
@@ -134,6 +135,12 @@ class SignatureVerifier:
 
 def _same(left: str, right: str) -> bool:
     return hmac.compare_digest(left.encode("utf-8", "surrogateescape"), right.encode("utf-8", "surrogateescape"))
+
+
+def _has_token(key: AccessKey, claimed: str | None) -> bool:
+    if key.session_token is None or claimed is None:
+        return key.session_token is claimed
+    return _same(key.session_token, claimed)
 
 
 # --- reading the claims
@@ -240,6 +247,8 @@ def _read_scope(credential: str) -> Scope:
         raise InvalidSignatureException(
             f"Credential should be scoped with a valid terminator: '{TERMINATOR}', not '{parts[4]}'."
         )
+    if not _REGION.fullmatch(parts[2]):
+        raise InvalidSignatureException("Credential should be scoped to a valid region.")
     return Scope(*parts[:4])
 
 
@@ -247,8 +256,6 @@ def _read_scope(credential: str) -> Scope:
 
 
 def _check_scope(scope: Scope, timestamp: str) -> None:
-    if not _REGION.fullmatch(scope.region):
-        raise InvalidSignatureException("Credential should be scoped to a valid region.")
     if scope.date != timestamp[:8]:
         raise InvalidSignatureException(
             "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "

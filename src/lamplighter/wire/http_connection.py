@@ -329,12 +329,9 @@ class HttpConnection(asyncio.Protocol):
         if exchange.is_last or (self._server.is_closing and not self._waiting):
             self._transport.close()
             return
-        if not self._waiting and self._is_between_messages():
+        if not self._waiting and not self._is_in_head:
             self._wait(self._limits.idle_seconds, 0)
         self._dispatch()
-
-    def _is_between_messages(self) -> bool:
-        return not self._is_in_head
 
     def abort(self) -> None:
         """Drop the connection without flushing."""
