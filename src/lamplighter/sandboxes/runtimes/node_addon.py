@@ -62,9 +62,9 @@ def build_addon(cache: Path, node: Callable[[], Path], identifier: Identifier, p
     kept = cache / "npm" / f"rapid-client-{RIC.version}-{platform.machine()}.node"
     if kept.exists():
         return kept
-    toolchain = find_toolchain(cache, identifier, progress)
     with tempfile.TemporaryDirectory(dir=cache, prefix="addon-") as scratch:
         work = Path(scratch)
+        toolchain = find_toolchain(work, cache, identifier, progress)
         unpack(fetch_npm_package(RIC, cache), work / "ric")
         unpack(fetch_npm_package(_NODE_ADDON_API, cache), work / "addon-api")
         unpack(node(), work / "node", ("include/",))
@@ -78,19 +78,15 @@ def build_addon(cache: Path, node: Callable[[], Path], identifier: Identifier, p
     return kept
 
 
-def find_toolchain(cache: Path, identifier: Identifier, progress: Progress) -> Toolchain:
-    """The machine's own tools; else those that pip can bring without privileges."""
+def find_toolchain(work: Path, cache: Path, identifier: Identifier, progress: Progress) -> Toolchain:
+    """The machine's own tools; else those that pip can bring without privileges (470 MB, gone after the build)."""
     if all(shutil.which(name) for name in ("cmake", "make", "cc", "c++")):
         return Toolchain(
             ("cmake",), ("cc",), ("c++",), ("-G", "Unix Makefiles"), {}, ("-static-libstdc++", "-static-libgcc")
         )
-    tools = cache / "tools"
-    if not (tools / "ziglang").is_dir():
-        progress(Step(identifier.name, "no compiler here: fetching cmake, ninja and zig", 0.42))
-        with tempfile.TemporaryDirectory(dir=cache, prefix="tools-") as scratch:
-            incoming = Path(scratch) / "tools"
-            install_python_packages(_TOOLS, sysconfig.get_python_version(), incoming, cache)
-            incoming.rename(tools)
+    tools = work / "tools"
+    progress(Step(identifier.name, "no compiler here: fetching cmake, ninja and zig", 0.42))
+    install_python_packages(_TOOLS, sysconfig.get_python_version(), tools, cache)
     zig = str(tools / "ziglang/zig")
     target = f"{platform.machine()}-linux-gnu.2.28"
     return Toolchain(
@@ -100,8 +96,8 @@ def find_toolchain(cache: Path, identifier: Identifier, progress: Progress) -> T
         ("-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={tools}/bin/ninja"),
         {
             "PYTHONPATH": str(tools),
-            "ZIG_GLOBAL_CACHE_DIR": str(cache / "zig"),
-            "ZIG_LOCAL_CACHE_DIR": str(cache / "zig"),
+            "ZIG_GLOBAL_CACHE_DIR": str(work / "zig"),
+            "ZIG_LOCAL_CACHE_DIR": str(work / "zig"),
         },
     )
 
