@@ -145,14 +145,20 @@ def test_permissions_are_refused_in_awss_words(client: Any) -> None:
     assert refused(Qualifier="7")[2] == f"Function not found: {ARN}:refusing:7"
     assert refused(FunctionName="absent")[2] == f"Function not found: {ARN}:absent"
     assert refused(RevisionId="other")[:2] == (412, "PreconditionFailedException")
-    assert refusal(client.remove_permission, FunctionName="refusing", StatementId="x") == (
+
+
+def test_the_last_permission_takes_the_policy_along(client: Any) -> None:
+    create_active(client, "emptying")
+    add(client, "emptying", "s")
+
+    assert refusal(client.remove_permission, FunctionName="emptying", StatementId="x") == (
         404,
         "ResourceNotFoundException",
         "Statement x is not found in resource policy.",
     )
-    client.remove_permission(FunctionName="refusing", StatementId="s")
-    assert refusal(client.get_policy, FunctionName="refusing") == GONE
-    assert refusal(client.remove_permission, FunctionName="refusing", StatementId="s") == (
+    client.remove_permission(FunctionName="emptying", StatementId="s")
+    assert refusal(client.get_policy, FunctionName="emptying") == GONE
+    assert refusal(client.remove_permission, FunctionName="emptying", StatementId="s") == (
         404,
         "ResourceNotFoundException",
         "No policy is associated with the given resource.",
@@ -189,23 +195,31 @@ def test_a_recreated_function_has_no_policy(client: Any) -> None:
     assert refusal(client.get_policy, FunctionName="recreated:1") == GONE
 
 
-def test_reserved_concurrency_is_kept_shown_and_counted(tmp_path: Any) -> None:
+def test_reserved_concurrency_is_kept_and_shown(tmp_path: Any) -> None:
     with InProcessLambda(tmp_path) as server:
         client = server.client()
         create_active(client, "reserved", Publish=True)
-        create_active(client, "other")
 
         assert bare(client.get_function_concurrency(FunctionName="reserved")) == {}
         put = client.put_function_concurrency(FunctionName="reserved", ReservedConcurrentExecutions=0)
         assert bare(put) == {"ReservedConcurrentExecutions": 0}
         assert client.get_function(FunctionName="reserved")["Concurrency"] == {"ReservedConcurrentExecutions": 0}
         client.put_function_concurrency(FunctionName="reserved", ReservedConcurrentExecutions=600)
-        assert (
-            server.control.directory.resolve("111111111111", "us-east-1", "reserved", "1").reserved_concurrency == 600
-        )
-        limit = client.get_account_settings()["AccountLimit"]
-        assert limit["UnreservedConcurrentExecutions"] == 400
-        assert refusal(client.put_function_concurrency, FunctionName="other", ReservedConcurrentExecutions=301) == (
+        resolved = server.control.directory.resolve("111111111111", "us-east-1", "reserved", "1")
+        assert resolved.reserved_concurrency == 600
+        client.delete_function_concurrency(FunctionName="reserved")
+        assert "Concurrency" not in client.get_function(FunctionName="reserved")
+
+
+def test_reserved_concurrency_leaves_the_account_its_minimum(tmp_path: Any) -> None:
+    with InProcessLambda(tmp_path) as server:
+        client = server.client()
+        create_active(client, "first")
+        create_active(client, "second")
+        client.put_function_concurrency(FunctionName="first", ReservedConcurrentExecutions=600)
+        assert client.get_account_settings()["AccountLimit"]["UnreservedConcurrentExecutions"] == 400
+
+        assert refusal(client.put_function_concurrency, FunctionName="second", ReservedConcurrentExecutions=301) == (
             400,
             "InvalidParameterValueException",
             (
@@ -213,24 +227,29 @@ def test_reserved_concurrency_is_kept_shown_and_counted(tmp_path: Any) -> None:
                 "below its minimum value of [100]."
             ),
         )
-        client.put_function_concurrency(FunctionName="reserved", ReservedConcurrentExecutions=900)
-        client.delete_function_concurrency(FunctionName="reserved")
-        client.put_function_concurrency(FunctionName="other", ReservedConcurrentExecutions=900)
-        client.delete_function(FunctionName="other")
+        client.put_function_concurrency(FunctionName="first", ReservedConcurrentExecutions=900)
+        client.delete_function_concurrency(FunctionName="first")
+        client.put_function_concurrency(FunctionName="second", ReservedConcurrentExecutions=900)
+        client.delete_function(FunctionName="second")
         assert client.get_account_settings()["AccountLimit"]["UnreservedConcurrentExecutions"] == 1000
-        assert refusal(client.put_function_concurrency, FunctionName="reserved:1", ReservedConcurrentExecutions=1) == (
-            400,
-            "InvalidParameterValueException",
-            (
-                "This operation is permitted on Lambda functions only. Aliases and versions do not support this "
-                "operation. Please specify either a function name or an unqualified function ARN."
-            ),
-        )
-        assert refusal(client.get_function_concurrency, FunctionName="absent") == (
-            404,
-            "ResourceNotFoundException",
-            f"Function not found: {ARN}:absent",
-        )
+
+
+def test_concurrency_is_reserved_for_whole_functions(client: Any) -> None:
+    create_active(client, "whole", Publish=True)
+
+    assert refusal(client.put_function_concurrency, FunctionName="whole:1", ReservedConcurrentExecutions=1) == (
+        400,
+        "InvalidParameterValueException",
+        (
+            "This operation is permitted on Lambda functions only. Aliases and versions do not support this operation. "
+            "Please specify either a function name or an unqualified function ARN."
+        ),
+    )
+    assert refusal(client.get_function_concurrency, FunctionName="absent") == (
+        404,
+        "ResourceNotFoundException",
+        f"Function not found: {ARN}:absent",
+    )
 
 
 def test_recursion_is_ended_unless_allowed(client: Any) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.contract.functions import ALWAYS, CODE, OTHER_CODE, bare, create, create_active, refusal, wait_updated
-from tests.contract.in_process import ROLE, InProcessLambda, zip_of
+from tests.contract.functions import ALWAYS, CODE, bare, create, create_active, refusal, wait_updated
+from tests.contract.in_process import ROLE, InProcessLambda
 
 MIB = 1024 * 1024
 RUNTIMES = (
@@ -104,65 +104,6 @@ def test_there_is_one_architecture(client: Any, architectures: list[str], constr
             f"constraint: {constraint}"
         ),
     )
-
-
-@pytest.mark.parametrize("missing", ["Runtime", "Handler"])
-def test_a_zip_needs_runtime_and_handler(client: Any, missing: str) -> None:
-    assert creation(client, **{missing: None}) == (
-        400,
-        "InvalidParameterValueException",
-        "Runtime and Handler are mandatory parameters for functions created with deployment packages.",
-    )
-
-
-@pytest.mark.parametrize(
-    ("code", "message"),
-    [
-        (
-            {"ZipFile": b"this is not a zip file"},
-            "Could not unzip uploaded file. Please check your file, then try to upload again.",
-        ),
-        ({"ZipFile": zip_of()}, "Uploaded file must be a non-empty zip"),
-        (
-            {"ZipFile": CODE, "S3Bucket": "bucket", "S3Key": "key"},
-            "Please do not provide other FunctionCode parameters when providing a ZipFile.",
-        ),
-        ({}, "Please provide a source for function code."),
-        (
-            {"S3Bucket": "bucket-that-is-missing", "S3Key": "key"},
-            (
-                "Error occurred while GetObject. S3 Error Code: NoSuchBucket. "
-                "S3 Error Message: The specified bucket does not exist"
-            ),
-        ),
-    ],
-)
-def test_unusable_code_is_refused(client: Any, code: dict[str, Any], message: str) -> None:
-    create_active(client, f"code-{len(message)}")
-
-    assert creation(client, Code=code) == (400, "InvalidParameterValueException", message)
-    assert refusal(client.update_function_code, FunctionName=f"code-{len(message)}", **code)[2] == message
-
-
-def test_a_large_zip_is_taken_and_a_larger_one_refused(client: Any) -> None:
-    """test_oversized_zipped_create_lambda, test_oversized_unzipped_lambda."""
-    assert creation(client, Code={"ZipFile": b"0" * (50 * MIB + 1)}) == (
-        413,
-        "RequestEntityTooLargeException",
-        "Zipped size must be smaller than 52428800 bytes",
-    )
-
-
-def test_code_is_limited_unzipped_as_well(tmp_path: Any) -> None:
-    from lamplighter.kernel.limits import Limits
-
-    with InProcessLambda(tmp_path, limits=Limits(unzipped_code_bytes=1000)) as server:
-        assert creation(server.client(), Code={"ZipFile": zip_of(handler="#" * 1001)}) == (
-            400,
-            "InvalidParameterValueException",
-            "Unzipped size must be smaller than 1000 bytes",
-        )
-        create(server.client(), "fitting", Code={"ZipFile": zip_of(handler="#" * 900)})
 
 
 def test_the_environment_holds_4_kb_of_json(client: Any) -> None:
@@ -341,66 +282,3 @@ def test_snap_start_is_refused_where_aws_has_none(client: Any, runtime: str) -> 
         "InvalidParameterValueException",
         f"{runtime} is not supported for SnapStart enabled functions.",
     )
-
-
-def create_image(client: Any, name: str, **members: Any) -> dict[str, Any]:
-    return create_active(
-        client,
-        name,
-        PackageType="Image",
-        Runtime=None,
-        Handler=None,
-        Code={"ImageUri": f"{IMAGE}:latest"},
-        **members,
-    )
-
-
-def test_an_image_has_no_runtime_and_no_handler(client: Any) -> None:
-    """TestLambdaImages::test_lambda_image_crud."""
-    created = create_image(client, "image", Environment={"Variables": {"CUSTOM_ENV": "test"}})
-
-    assert set(created) == (ALWAYS - {"Handler", "Runtime", "RuntimeVersionConfig"}) | {
-        "Environment",
-        "StateReason",
-        "StateReasonCode",
-    }
-    assert created["CodeSize"] == 0
-    assert client.get_function(FunctionName="image")["Code"] == {
-        "ImageUri": f"{IMAGE}:latest",
-        "RepositoryType": "ECR",
-        "ResolvedImageUri": f"{IMAGE}@sha256:{created['CodeSha256']}",
-    }
-    assert refusal(client.update_function_code, FunctionName="image", ZipFile=CODE) == (
-        400,
-        "InvalidParameterValueException",
-        "Please provide ImageUri when updating a function with packageType Image.",
-    )
-    updated = client.update_function_code(FunctionName="image", ImageUri=f"{IMAGE}-2:latest")
-    assert updated["CodeSha256"] != created["CodeSha256"]
-    assert client.get_function(FunctionName="image")["Code"]["ImageUri"] == f"{IMAGE}-2:latest"
-
-
-def test_an_image_configuration_is_replaced_as_a_whole(client: Any) -> None:
-    """TestLambdaImages::test_lambda_image_and_image_config_crud."""
-    given = {"EntryPoint": ["sh"], "Command": ["-c", "echo test"], "WorkingDirectory": "/app1"}
-    created = create_image(client, "image-config", ImageConfig=given)
-
-    assert created["ImageConfigResponse"] == {"ImageConfig": given}
-    changed = {"Command": ["-c", "echo test1"], "WorkingDirectory": "/app1"}
-    assert update(client, "image-config", ImageConfig=changed)["ImageConfigResponse"] == {"ImageConfig": changed}
-    assert "ImageConfigResponse" not in update(client, "image-config", ImageConfig={})
-
-
-def test_kinds_of_packages_are_not_mixed(client: Any) -> None:
-    create_active(client, "zip-only")
-
-    assert refusal(client.update_function_code, FunctionName="zip-only", ImageUri=f"{IMAGE}:latest")[:2] == (
-        400,
-        "InvalidParameterValueException",
-    )
-    assert creation(client, PackageType="Image", Code={"ImageUri": f"{IMAGE}:latest"}) == (
-        400,
-        "InvalidParameterValueException",
-        "Please don't provide Handler or Runtime or Layer when the intended function PackageType is Image.",
-    )
-    assert OTHER_CODE != CODE
