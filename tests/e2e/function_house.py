@@ -49,6 +49,8 @@ class KeptLogs:
 
     @dataclass
     class Stream:
+        """One of them."""
+
         events: list[tuple[int, str]]
         is_closed: bool = False
 
@@ -155,7 +157,11 @@ class FunctionHouse:
 
 @asynccontextmanager
 async def open_house(
-    directory: Path, *, driver: SandboxDriver | None = None, runtimes: tuple[str, ...] = ("python3.11",), **settings: Any
+    directory: Path,
+    *,
+    driver: SandboxDriver | None = None,
+    runtimes: tuple[str, ...] = ("python3.11",),
+    **settings: Any,
 ) -> AsyncIterator[FunctionHouse]:
     """A house on the strongest driver of this machine (or `driver`); everything is gone afterwards."""
     known_runtimes = RuntimeDirectory(RUNTIMES)
@@ -184,5 +190,5 @@ async def open_house(
 async def until(condition: Any, seconds: float = 10.0) -> None:
     """Wait until `condition()` holds, and fail loudly when it never does."""
     async with asyncio.timeout(seconds):
-        while not condition():
+        while not condition():  # noqa: ASYNC110  # the condition is another part's state, it has no event
             await asyncio.sleep(0.005)

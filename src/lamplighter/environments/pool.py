@@ -50,6 +50,7 @@ class House(Protocol):
     capacity: Capacity
     cores: int
     queue_seconds: float
+    is_short_of_room: bool
 
     def make_room(self, memory_mib: int) -> bool:
         """Let go of idle environments of other versions until there is room, if that helps. Whether there is room."""
@@ -223,6 +224,8 @@ class Pool:
         else:
             environment.idle_since = self._loop.time()
             self._idle.append(environment)
+            if self._house.is_short_of_room:
+                self._house.room_was_made()
 
     def environment_responded(self, environment: Environment, duration_ms: float) -> None:
         seconds = duration_ms / 1000

@@ -63,6 +63,7 @@ class EnvironmentPools:
         self.capacity = Capacity(self._settings.max_environments, self._settings.max_memory_mib)
         self.cores = len(os.sched_getaffinity(0))
         self.queue_seconds = self._settings.queue_seconds
+        self.is_short_of_room = False
 
     def submit(self, configuration: FunctionConfiguration, ticket: Ticket) -> None:
         """Have the invoke served by an environment of this version."""
@@ -107,6 +108,7 @@ class EnvironmentPools:
     def make_room(self, memory_mib: int) -> bool:
         if not self.capacity.could_ever_hold(memory_mib):
             return False
+        self.is_short_of_room = True
         idle = [pool for pool in self._pools.values() if pool.idle_since is not None]
         if idle:
             # It has room only when the sandbox is really gone; the waiting pool is told then.
@@ -114,6 +116,8 @@ class EnvironmentPools:
         return self.capacity.has_room(memory_mib)
 
     def room_was_made(self) -> None:
+        """An environment has ended or become idle: whoever waits for room looks again."""
+        self.is_short_of_room = False
         for pool in tuple(self._pools.values()):
             if pool.is_waiting:
                 pool.balance()

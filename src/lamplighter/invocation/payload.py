@@ -16,6 +16,10 @@ _SOURCE = (
     "\n at [Source: REDACTED (`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled); line: {line}, column: {column}]"
 )
 _VALUES = "JSON String, Number, Array, Object or token 'null', 'true' or 'false'"
+_TOO_DEEP = (
+    "Document nesting depth (1001) exceeds the maximum allowed "
+    "(1000, from `StreamReadConstraints.getMaxNestingDepth()`)"
+)
 _TOKEN = re.compile(r"[A-Za-z_$][\w$]*")
 # What Python's parser missed, and how Jackson says it.
 _WANTED = {
@@ -34,6 +38,8 @@ def checked_payload(payload: bytes) -> bytes:
         # msgspec's Raw does not look inside strings.
         if not payload.isascii():
             payload.decode()
+    except RecursionError:
+        raise InvalidRequestContentException(_PREFIX + _TOO_DEEP) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise InvalidRequestContentException(_PREFIX + explain(payload)) from None
     return payload

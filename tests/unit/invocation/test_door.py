@@ -1,0 +1,219 @@
+"""The one door: who may pass, what the environment is told, what the caller gets back."""
+
+import asyncio
+import base64
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import pytest
+
+from lamplighter.aws.errors import (
+    AwsError,
+    InvalidRequestContentException,
+    InvalidRuntimeException,
+    NotImplementedException,
+    ResourceConflictException,
+    ServiceException,
+    TooManyRequestsException,
+)
+from lamplighter.environments.event import InvokeEvent, Outcome
+from lamplighter.environments.pool import NoCapacity
+from lamplighter.environments.ticket import Ticket
+from lamplighter.invocation.door import Invocation
+from lamplighter.invocation.request import InvokeRequest, ResolvedFunction
+from lamplighter.kernel.clock import ManualClock
+from lamplighter.kernel.ids import CountedIds
+from lamplighter.resources.functions.model import FunctionConfiguration
+from lamplighter.resources.functions.resolution import WeightedVersion
+from lamplighter.sandboxes.runtimes.runtime import RuntimeMissing
+from lamplighter.sandboxes.sandbox import SandboxFailed
+from tests.unit.environments.configurations import configuration
+
+ARN = "arn:aws:lambda:eu-west-1:000000000000:function:probe"
+
+
+@dataclass
+class Served:
+    """A placement that answers at once, or keeps the tickets when there is no `answer`."""
+
+    answer: Callable[[Ticket], None] | None = None
+    tickets: list[tuple[FunctionConfiguration, Ticket]] = field(default_factory=list)
+
+    def submit(self, configuration: FunctionConfiguration, ticket: Ticket) -> None:
+        self.tickets.append((configuration, ticket))
+        if self.answer is not None:
+            self.answer(ticket)
+
+    @property
+    def event(self) -> InvokeEvent:
+        return self.tickets[-1][1].event
+
+
+@dataclass
+class Known:
+    resolved: ResolvedFunction
+
+    def resolve(self, account_id: str, region: str, name: str, qualifier: str | None) -> ResolvedFunction:
+        return self.resolved
+
+
+def echo(ticket: Ticket) -> None:
+    ticket.succeed(Outcome(ticket.event.payload, log_tail=b"tail" if ticket.event.wants_log_tail else b""))
+
+
+def failing(error: Exception) -> Callable[[Ticket], None]:
+    return lambda ticket: ticket.fail(error)
+
+
+def door(
+    placement: Served, resolved: ResolvedFunction | None = None, draw: Callable[[], float] | None = None, **members: Any
+) -> Invocation:
+    known = Known(resolved or ResolvedFunction(configuration=configuration(timeout=7, **members)))
+    return Invocation(known, placement, clock=ManualClock(), ids=CountedIds(), draw=draw)
+
+
+def request(**members: Any) -> InvokeRequest:
+    fields = {"request_id": "id", "account_id": "000000000000", "region": "eu-west-1", "function_name": "probe"}
+    return InvokeRequest(**{**fields, **members})
+
+
+async def test_an_invoke_returns_what_the_function_answered() -> None:
+    placement = Served(echo)
+    result = await door(placement).invoke(request(payload=b'{"n": 1}', wants_log_tail=True))
+    assert (result.status_code, result.payload, result.function_error) == (200, b'{"n": 1}', None)
+    assert (result.executed_version, result.log_tail) == ("$LATEST", b"tail")
+    event = placement.event
+    assert (event.request_id, event.payload, event.timeout_seconds) == ("id", b'{"n": 1}', 7)
+    assert event.invoked_arn == ARN
+    assert event.trace_header == "Root=1-684ee180-000000000000000000000001;Parent=0000000000000002;Sampled=0"
+
+
+async def test_what_the_caller_says_about_itself_reaches_the_runtime() -> None:
+    placement = Served(echo)
+    context = base64.b64encode(b'{"custom": {}}').decode()
+    await door(placement).invoke(
+        request(qualifier="live", client_context=context, tenant_id="blue", trace_header="Root=1-x-y;Sampled=1")
+    )
+    event = placement.event
+    assert event.invoked_arn == f"{ARN}:live"
+    assert (event.client_context, event.tenant_id) == ('{"custom": {}}', "blue")
+    assert event.trace_header == "Root=1-x-y;Sampled=1"
+
+
+async def test_a_function_error_is_unhandled_and_still_a_success_of_the_api() -> None:
+    placement = Served(lambda ticket: ticket.succeed(Outcome(b"{}", "Runtime.ExitError")))
+    result = await door(placement).invoke(request())
+    assert (result.status_code, result.function_error) == (200, "Unhandled")
+
+
+@pytest.mark.parametrize("state", ["Pending", "Failed", "Inactive"])
+async def test_a_function_that_is_not_active_is_refused(state: str) -> None:
+    with pytest.raises(ResourceConflictException) as refused:
+        await door(Served(echo), state=state).invoke(request())
+    assert refused.value.message == (
+        f"The operation cannot be performed at this time. The function is currently in the following state: {state}"
+    )
+
+
+async def test_a_payload_that_is_not_json_never_reaches_an_environment() -> None:
+    placement = Served(echo)
+    with pytest.raises(InvalidRequestContentException):
+        await door(placement).invoke(request(payload=b"not json"))
+    assert placement.tickets == []
+
+
+async def test_a_dry_run_runs_nothing() -> None:
+    placement = Served(echo)
+    result = await door(placement).invoke(request(invocation_type="DryRun"))
+    assert (result.status_code, result.payload) == (204, b"")
+    assert placement.tickets == []
+
+
+async def test_an_event_is_refused_rather_than_lost_while_there_is_no_queue() -> None:
+    with pytest.raises(NotImplementedException):
+        await door(Served(echo)).invoke(request(invocation_type="Event"))
+
+
+async def test_reserved_concurrency_is_never_exceeded_by_one_and_given_back_when_the_invoke_ends() -> None:
+    placement = Served()
+    entrance = door(placement, ResolvedFunction(configuration=configuration(), reserved_concurrency=2))
+    async with asyncio.TaskGroup() as group:
+        running = [group.create_task(entrance.invoke(request())) for _ in range(2)]
+        await asyncio.sleep(0)
+        with pytest.raises(TooManyRequestsException):
+            await entrance.invoke(request())
+        placement.tickets[0][1].succeed(Outcome(b"1"))
+        await running[0]
+        running.append(group.create_task(entrance.invoke(request())))
+        await asyncio.sleep(0)
+        for _, ticket in placement.tickets[1:]:
+            ticket.succeed(Outcome(b"2"))
+    assert len(placement.tickets) == 3
+
+
+async def test_a_caller_who_gives_up_leaves_the_invoke_running_and_counted() -> None:
+    placement = Served()
+    entrance = door(placement, ResolvedFunction(configuration=configuration(), reserved_concurrency=1))
+    impatient = asyncio.get_running_loop().create_task(entrance.invoke(request()))
+    await asyncio.sleep(0)
+    impatient.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await impatient
+    with pytest.raises(TooManyRequestsException):
+        await entrance.invoke(request())
+    placement.tickets[0][1].succeed(Outcome(b"nobody listens"))
+    placement.answer = echo
+    assert (await entrance.invoke(request())).payload == b"{}"
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (NoCapacity(), TooManyRequestsException),
+        (RuntimeMissing("The runtime ruby3.3 is not installed on this server."), InvalidRuntimeException),
+        (SandboxFailed("no namespaces: /secret/path"), ServiceException),
+    ],
+)
+async def test_trouble_with_environments_becomes_aws_errors_and_gives_the_place_back(
+    error: Exception, told: type[AwsError]
+) -> None:
+    placement = Served(failing(error))
+    entrance = door(placement, ResolvedFunction(configuration=configuration(), reserved_concurrency=1))
+    for _ in range(2):
+        with pytest.raises(told) as refused:
+            await entrance.invoke(request())
+        assert "/secret/path" not in refused.value.message
+
+
+async def test_weights_choose_the_version_by_the_draw() -> None:
+    one, two = configuration(version="1"), configuration(version="2")
+    resolved = ResolvedFunction(
+        configuration=one, alias="live", additional_versions=(WeightedVersion(two, 0.1),), reserved_concurrency=5
+    )
+    versions = []
+    draws = iter((0.0, 0.0999, 0.1, 0.9999))
+    for _ in range(4):
+        result = await door(Served(echo), resolved, lambda: next(draws)).invoke(request(qualifier="live"))
+        versions.append(result.executed_version)
+    assert versions == ["2", "2", "1", "1"]
+
+
+async def test_weights_are_statistically_exact() -> None:
+    placement = Served(echo)
+    resolved = ResolvedFunction(
+        configuration=configuration(version="1"),
+        additional_versions=(WeightedVersion(configuration(version="2"), 0.1),),
+    )
+    draws = iter(number / 2000 for number in range(2000))
+    entrance = door(placement, resolved, lambda: next(draws))
+    for _ in range(2000):
+        await entrance.invoke(request())
+    assert sum(chosen.version == "2" for chosen, _ in placement.tickets) == 200
+
+
+def test_requests_and_results_are_frozen() -> None:
+    with pytest.raises(AttributeError):
+        request().payload = b""  # type: ignore[misc]  # that is the test
+    assert msgspec.structs.replace(request(), payload=b"1").payload == b"1"
