@@ -4,6 +4,7 @@ Every family that attaches something to functions adds its line here. Must not k
 """
 
 from lamplighter.resources.aliases.table import delete_alias, list_aliases
+from lamplighter.resources.code_signing.table import bind_function
 from lamplighter.resources.event_invoke.table import delete_config, delete_configs
 from lamplighter.resources.functions.model import FunctionRecord
 from lamplighter.resources.functions.names import FunctionName
@@ -17,6 +18,7 @@ def delete_dependents(transaction: Transaction, record: FunctionRecord) -> None:
     for alias in list_aliases(transaction, latest.account_id, latest.region, latest.name):
         delete_alias(transaction, alias)
     put_tags(transaction, latest.arn, {})
+    bind_function(transaction, latest.name, record.code_signing_config_arn, None)
     delete_configs(transaction, latest.account_id, latest.region, latest.name)
     delete_policies(transaction, latest.arn)
 

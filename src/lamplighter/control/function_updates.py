@@ -13,10 +13,11 @@ from lamplighter.aws.operation import Request, Response, operation
 from lamplighter.control.addressing import address_function
 from lamplighter.control.answers import configuration_answer
 from lamplighter.control.code import refer_to_image
+from lamplighter.control.code_signing import check_deployment
 from lamplighter.control.layers import refer_to_layers
 from lamplighter.control.plane import ControlPlane, require_function
 from lamplighter.control.publishing import publish
-from lamplighter.control.settings import configure
+from lamplighter.control.settings import check_references, configure
 from lamplighter.identity.context import RequestContext
 from lamplighter.resources.functions import rules
 from lamplighter.resources.functions.model import CodeReference, FunctionConfiguration, FunctionRecord
@@ -37,10 +38,13 @@ class FunctionUpdateOperations:
     async def update_function_code(self, request: Request, context: RequestContext) -> Response:
         """With DryRun, everything is checked and nothing written; with Publish, the answer is the new version."""
         name = address_function(request, context, "lambda:UpdateFunctionCode")
+        check_references(request)
         await self._plane.wait_created(name)
-        current = require_function(self._plane.storage, name).latest
+        record = require_function(self._plane.storage, name)
+        current = record.latest
         rules.check_revision(request.get("RevisionId"), current.revision_id)
         code = await self._take_code(request, current)
+        check_deployment(self._plane.storage, record.code_signing_config_arn)
 
         def change(latest: FunctionConfiguration) -> FunctionConfiguration:
             return configure(

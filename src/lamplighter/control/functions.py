@@ -13,6 +13,7 @@ from lamplighter.control import pagination
 from lamplighter.control.addressing import address_function
 from lamplighter.control.answers import configuration_answer, listed_answer
 from lamplighter.control.code import refer_to_image, resolve_image
+from lamplighter.control.code_signing import check_deployment, require_for_function
 from lamplighter.control.deletion import delete_dependents, delete_dependents_of
 from lamplighter.control.layers import refer_to_layers
 from lamplighter.control.plane import ControlPlane, require_function, require_version
@@ -20,6 +21,7 @@ from lamplighter.control.publishing import publish
 from lamplighter.control.settings import configure
 from lamplighter.identity.context import RequestContext
 from lamplighter.resources.aliases.table import list_aliases
+from lamplighter.resources.code_signing.table import bind_function
 from lamplighter.resources.functions import rules
 from lamplighter.resources.functions.model import CodeReference, FunctionConfiguration, FunctionRecord
 from lamplighter.resources.functions.names import LATEST, FunctionName, check_new_name, is_alias, is_version
@@ -54,7 +56,8 @@ class FunctionOperations:
         check_new_name(name.name)
         tags = check_tags({}, request.get("Tags") or {}, self._plane.limits.tags_per_resource)
         configuration = await self._first_configuration(name, request, context)
-        record = FunctionRecord(latest=rules.begin_creation(configuration))
+        signing = request.get("CodeSigningConfigArn") or None
+        record = FunctionRecord(latest=rules.begin_creation(configuration), code_signing_config_arn=signing)
         version: FunctionConfiguration | None = None
         if request.get("Publish"):
             ids = self._plane.ids
@@ -70,6 +73,8 @@ class FunctionOperations:
             if version is not None:
                 put_version(transaction, version)
             put_tags(transaction, name.arn, tags)
+            require_for_function(transaction, signing)
+            bind_function(transaction, name.name, None, signing)
             add_usage(transaction, name.account_id, name.region, functions=1, code_bytes=added)
 
         await self._plane.storage.transact(decide)
@@ -83,6 +88,8 @@ class FunctionOperations:
     ) -> FunctionConfiguration:
         """Everything is checked before the code is stored, and existence before everything that is costly."""
         _refuse_existing(self._plane.storage, name)
+        require_for_function(self._plane.storage, request.get("CodeSigningConfigArn") or None)
+        check_deployment(self._plane.storage, request.get("CodeSigningConfigArn") or None)
         image_uri = _image_uri(request)
         blank = FunctionConfiguration(
             account_id=name.account_id,

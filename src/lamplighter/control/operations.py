@@ -2,6 +2,7 @@
 
 from lamplighter.control.account import AccountOperations
 from lamplighter.control.aliases import AliasOperations
+from lamplighter.control.code_signing import CodeSigningOperations, TaggableCodeSigningConfig
 from lamplighter.control.concurrency import ConcurrencyOperations
 from lamplighter.control.event_invoke import EventInvokeOperations
 from lamplighter.control.function_updates import FunctionUpdateOperations
@@ -29,10 +30,11 @@ def build_operations(plane: ControlPlane, door: Door) -> list[object]:
                 TaggableFunction(),
                 AbsentKind("event-source-mapping:", "Event source mapping"),
                 AbsentKind("capacity-provider:", "Capacity provider"),
-                AbsentKind("code-signing-config:", "Code signing config"),
+                TaggableCodeSigningConfig(),
             ],
         ),
         AccountOperations(plane),
+        CodeSigningOperations(plane),
         ConcurrencyOperations(plane),
         EventInvokeOperations(plane),
         LayerOperations(plane),

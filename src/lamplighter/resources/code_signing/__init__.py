@@ -1,0 +1,1 @@
+"""Code signing configurations: who may sign what is deployed."""
