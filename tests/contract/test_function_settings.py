@@ -282,3 +282,39 @@ def test_snap_start_is_refused_where_aws_has_none(client: Any, runtime: str) -> 
         "InvalidParameterValueException",
         f"{runtime} is not supported for SnapStart enabled functions.",
     )
+
+
+@pytest.mark.parametrize(
+    ("members", "answer"),
+    [
+        (
+            {"CodeSigningConfigArn": "arn:aws:lambda:us-east-1:111111111111:code-signing-config:csc-077c33b4c19e26036"},
+            (
+                404,
+                "CodeSigningConfigNotFoundException",
+                (
+                    "The code signing configuration cannot be found. Check that the provided configuration is not "
+                    "deleted: arn:aws:lambda:us-east-1:111111111111:code-signing-config:csc-077c33b4c19e26036."
+                ),
+            ),
+        ),
+        (
+            {
+                "CapacityProviderConfig": {
+                    "LambdaManagedInstancesCapacityProviderConfig": {
+                        "CapacityProviderArn": "arn:aws:lambda:us-east-1:111111111111:capacity-provider:absent"
+                    }
+                }
+            },
+            (
+                404,
+                "ResourceNotFoundException",
+                "Capacity provider not found: arn:aws:lambda:us-east-1:111111111111:capacity-provider:absent",
+            ),
+        ),
+    ],
+)
+def test_what_a_function_refers_to_must_be_there(
+    client: Any, members: dict[str, Any], answer: tuple[int, str, str]
+) -> None:
+    assert creation(client, **members) == answer

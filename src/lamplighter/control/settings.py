@@ -10,7 +10,11 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from lamplighter.aws.errors import InvalidParameterValueException
+from lamplighter.aws.errors import (
+    CodeSigningConfigNotFoundException,
+    InvalidParameterValueException,
+    ResourceNotFoundException,
+)
 from lamplighter.aws.operation import Request
 from lamplighter.kernel.limits import Limits
 from lamplighter.resources.functions.model import FunctionConfiguration
@@ -44,6 +48,7 @@ def configure(configuration: FunctionConfiguration, request: Request, limits: Li
 
 
 def _check(configuration: FunctionConfiguration, request: Request, limits: Limits) -> None:
+    check_references(request)
     if "Runtime" in request and configuration.runtime is not None:
         check_runtime(configuration.runtime)
     _check_package_type(configuration, request)
@@ -53,6 +58,24 @@ def _check(configuration: FunctionConfiguration, request: Request, limits: Limit
         check_environment(configuration.environment, limits)
     _check_snap_start(configuration)
     check_layers(configuration.code, configuration.layers, limits)
+
+
+def check_references(request: Request) -> None:
+    """Refuse what names resources of kinds that there are none of here, with AWS's words for a missing one."""
+    signing = request.get("CodeSigningConfigArn")
+    if signing:
+        raise CodeSigningConfigNotFoundException(
+            "The code signing configuration cannot be found. "
+            f"Check that the provided configuration is not deleted: {signing}."
+        )
+    managed = (request.get("CapacityProviderConfig") or {}).get("LambdaManagedInstancesCapacityProviderConfig")
+    if managed:
+        raise ResourceNotFoundException(f"Capacity provider not found: {managed['CapacityProviderArn']}")
+    runtime = request.get("RuntimeConfig")
+    if runtime:
+        raise ResourceNotFoundException(f"Runtime not found: {runtime['RuntimeArn']}")
+    if request.get("PublishTo"):
+        raise InvalidParameterValueException("PublishTo is supported for functions with a capacity provider only.")
 
 
 def _check_package_type(configuration: FunctionConfiguration, request: Request) -> None:

@@ -7,6 +7,7 @@ from lamplighter.control.addressing import address_function
 from lamplighter.control.answers import configuration_answer, listed_answer
 from lamplighter.control.plane import ControlPlane, require_function
 from lamplighter.control.publishing import publish
+from lamplighter.control.settings import check_references
 from lamplighter.identity.context import RequestContext
 from lamplighter.resources.functions import rules
 from lamplighter.resources.functions.model import FunctionConfiguration, FunctionRecord
@@ -33,6 +34,7 @@ class VersionOperations:
     async def publish_version(self, request: Request, context: RequestContext) -> Response:
         """The next version; when nothing changed since the last one, that one again."""
         name = address_function(request, context, "lambda:PublishVersion")
+        check_references(request)
         await self._plane.wait_settled(name)
         version_revision, latest_revision = self._plane.ids.uuid(), self._plane.ids.uuid()
 
