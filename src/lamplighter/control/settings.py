@@ -11,7 +11,6 @@ from typing import Any
 from msgspec.structs import replace
 
 from lamplighter.aws.errors import (
-    CodeSigningConfigNotFoundException,
     InvalidParameterValueException,
     ResourceNotFoundException,
 )
@@ -62,12 +61,6 @@ def _check(configuration: FunctionConfiguration, request: Request, limits: Limit
 
 def check_references(request: Request) -> None:
     """Refuse what names resources of kinds that there are none of here, with AWS's words for a missing one."""
-    signing = request.get("CodeSigningConfigArn")
-    if signing:
-        raise CodeSigningConfigNotFoundException(
-            "The code signing configuration cannot be found. "
-            f"Check that the provided configuration is not deleted: {signing}."
-        )
     managed = (request.get("CapacityProviderConfig") or {}).get("LambdaManagedInstancesCapacityProviderConfig")
     if managed:
         raise ResourceNotFoundException(f"Capacity provider not found: {managed['CapacityProviderArn']}")
