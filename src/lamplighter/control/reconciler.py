@@ -5,10 +5,10 @@ What is asked for is in storage, so a server that was killed takes up where it s
 """
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from lamplighter.control.lanes import Lanes
 from lamplighter.kernel.ids import Ids
 from lamplighter.resources.functions import rules
 from lamplighter.resources.functions.directory import StoredFunctionDirectory
@@ -21,12 +21,9 @@ from lamplighter.resources.functions.table import (
     put_version,
     with_latest,
 )
-from lamplighter.storage.storage import Storage, StorageFull, Transaction
+from lamplighter.storage.storage import Storage, Transaction
 
 Prepare = Callable[[FunctionConfiguration], Awaitable[None]]
-
-_log = logging.getLogger(__name__)
-_SECONDS_BETWEEN_ATTEMPTS = 1.0
 
 
 class CodeUnusable(Exception):
@@ -57,7 +54,7 @@ class VersionKey:
 
 
 class Reconciler:
-    """One serial lane per version: `run` owns the lanes."""
+    """One serial lane per version."""
 
     def __init__(
         self,
@@ -72,50 +69,19 @@ class Reconciler:
         self._prepare = prepare
         self._ids = ids
         self._times = times or SettlingTimes()
-        self._asked: asyncio.Queue[VersionKey] = asyncio.Queue()
-        self._moving: dict[VersionKey, asyncio.Event] = {}
+        self._lanes = Lanes(self._settle)
 
     async def run(self) -> None:
         """Until cancelled: first what an earlier life left, then what operations ask for."""
-        for account_id, region, name, version in list_unsettled(self._storage):
-            self.schedule(VersionKey(account_id, region, name, version))
-        async with asyncio.TaskGroup() as lanes:
-            while True:
-                key = await self._asked.get()
-                lanes.create_task(self._settle_repeatedly(key), name=f"settle {key.name}")
+        await self._lanes.run(VersionKey(*address) for address in list_unsettled(self._storage))
 
     def schedule(self, key: VersionKey) -> None:
         """The control plane has committed something for this version that is not settled yet."""
-        if key not in self._moving:
-            self._moving[key] = asyncio.Event()
-            self._asked.put_nowait(key)
+        self._lanes.schedule(key)
 
     async def wait_settled(self, key: VersionKey, seconds: float) -> None:
         """Return when nothing is under way for this version any more, or after `seconds`."""
-        moving = self._moving.get(key)
-        if moving is None:
-            return
-        try:
-            async with asyncio.timeout(seconds):
-                await moving.wait()
-        except TimeoutError:
-            return
-
-    async def _settle_repeatedly(self, key: VersionKey) -> None:
-        """A loop boundary: what fails is logged and tried again, since desired state does not go away."""
-        try:
-            while True:
-                try:
-                    if await self._settle(key):
-                        return
-                except StorageFull:
-                    _log.warning("the disk is full: %s stays as it is for now", key.name)
-                    await asyncio.sleep(_SECONDS_BETWEEN_ATTEMPTS)
-                except Exception:  # noqa: BLE001 - the boundary of this loop; see the docstring
-                    _log.exception("cannot settle %s, trying again", key.name)
-                    await asyncio.sleep(_SECONDS_BETWEEN_ATTEMPTS)
-        finally:
-            self._moving.pop(key).set()
+        await self._lanes.wait_settled(key, seconds)
 
     async def _settle(self, key: VersionKey) -> bool:
         """One attempt; False when the version changed meanwhile and there is more to do."""
