@@ -27,6 +27,7 @@ do_GET
 do_POST
 log_message
 daemon_threads
+protocol_version
 
 # zipfile reads it when it writes an archive.
 external_attr

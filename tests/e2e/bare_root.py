@@ -46,66 +46,75 @@ class RuntimeApi:
 
     events: Queue[bytes] = field(default_factory=Queue)
     answers: Queue[tuple[str, Any]] = field(default_factory=Queue)
-    first_next: float = 0.0
     port: int = 0
+
+
+class ApiServer(ThreadingHTTPServer):
+    """Serves the Runtime API for one runtime."""
+
+    daemon_threads = True
+
+    def __init__(self, api: RuntimeApi) -> None:
+        super().__init__(("127.0.0.1", 0), Exchange)
+        self.api = api
+        api.port = self.server_address[1]
+
+
+class Exchange(BaseHTTPRequestHandler):
+    """One request of the runtime client."""
+
+    server: ApiServer
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        event = self.server.api.events.get()
+        headers = {
+            "Content-Type": "application/json",
+            "Lambda-Runtime-Aws-Request-Id": "11111111-2222-4333-8444-555555555555",
+            "Lambda-Runtime-Deadline-Ms": str(int(time.time() * 1000) + 60_000),
+            "Lambda-Runtime-Invoked-Function-Arn": "arn:aws:lambda:us-east-1:000000000000:function:probe",
+            "Lambda-Runtime-Trace-Id": "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Sampled=0",
+        }
+        self._send(200, headers, event)
+
+    def do_POST(self) -> None:
+        body = self._body()
+        self.server.api.answers.put((self.path.partition("/runtime/")[2], json.loads(body or b"null")))
+        self._send(202, {"Content-Type": "application/json"}, b'{"status":"OK"}')
+
+    def _body(self) -> bytes:
+        if "chunked" not in self.headers.get("Transfer-Encoding", ""):
+            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = b""
+        while size := int(self.rfile.readline(), 16):
+            body += self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+        return body
+
+    def _send(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
 
 @contextmanager
 def runtime_api() -> Iterator[RuntimeApi]:
     api = RuntimeApi()
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-        def do_GET(self) -> None:
-            api.first_next = api.first_next or time.perf_counter()
-            event = api.events.get()
-            headers = {
-                "Content-Type": "application/json",
-                "Lambda-Runtime-Aws-Request-Id": "11111111-2222-4333-8444-555555555555",
-                "Lambda-Runtime-Deadline-Ms": str(int(time.time() * 1000) + 60_000),
-                "Lambda-Runtime-Invoked-Function-Arn": "arn:aws:lambda:us-east-1:000000000000:function:probe",
-                "Lambda-Runtime-Trace-Id": "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Sampled=0",
-            }
-            self._send(200, headers, event)
-
-        def do_POST(self) -> None:
-            body = self._body()
-            api.answers.put((self.path.partition("/runtime/")[2], json.loads(body or b"null")))
-            self._send(202, {"Content-Type": "application/json"}, b'{"status":"OK"}')
-
-        def _body(self) -> bytes:
-            if "chunked" not in self.headers.get("Transfer-Encoding", ""):
-                return self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            body = b""
-            while size := int(self.rfile.readline(), 16):
-                body += self.rfile.read(size)
-                self.rfile.readline()
-            self.rfile.readline()
-            return body
-
-        def _send(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    api.port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield api
-    finally:
-        server.shutdown()
-        thread.join()
-        server.socket.close()
+    with ApiServer(api) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield api
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 @contextmanager

@@ -141,6 +141,18 @@ def test_a_bootstrap_in_a_layer_is_found_and_a_missing_one_named(directory: Runt
         assert process.returncode == 127
 
 
+@pytest.mark.parametrize("search_path", ["/usr/bin", "/nowhere"], ids=["curl", "bash alone"])
+def test_the_bash_example_answers_with_and_without_curl(directory: RuntimeDirectory, search_path: str) -> None:
+    (runtime,) = ensure(directory, ["provided.al2023"])
+    code = Path(__file__).parents[2] / "examples" / "hello-bash"
+    event = {"name": "grüße ✓", "text": "x" * 200_000, "line": "a\nb"}
+    with running(runtime, code, "bootstrap", env={"PATH": search_path}) as (api, _):
+        for _ in range(2):
+            answer = invoke(api, event)[1]
+            assert answer["hello"].startswith("bash ")
+            assert answer["event"] == event
+
+
 def test_certificates_time_zone_and_names_work_inside(directory: RuntimeDirectory, tmp_path: Path) -> None:
     runtime = python_runtime(directory, PYTHON_RUNTIMES[0])
     source = (

@@ -69,27 +69,6 @@ def find_node(major: str) -> Interpreter | None:
     return None
 
 
-def find_java(major: str) -> Interpreter | None:
-    candidates = [*sorted(Path("/usr/lib/jvm").glob("*/bin/java")), Path(os.environ.get("JAVA_HOME", "/")) / "bin/java"]
-    for candidate in candidates:
-        if not candidate.exists():
-            continue
-        answer = _ask([str(candidate), "-version"])
-        match = re.search(r'version "((\d+)[^"]*)"', answer)
-        if match and match[2] == major:
-            real = candidate.resolve()
-            return Interpreter(match[1], real.parent.parent, real)
-    return None
-
-
-def find_ruby(version: str) -> Interpreter | None:
-    for candidate in (Path("/usr/bin") / f"ruby{version}", Path("/usr/bin/ruby")):
-        answer = _ask([str(candidate), "-e", "print RUBY_VERSION"]) if candidate.exists() else ""
-        if answer.startswith(version + "."):
-            return Interpreter(answer, Path("/usr"), candidate)
-    return None
-
-
 def _python_candidates(version: str) -> Iterator[Path]:
     name = f"python{version}"
     yield Path("/usr/bin") / name
