@@ -90,6 +90,7 @@ class Environment:
         self._started = 0.0
         self._deadline_ms = 0
         self._init_ms: float | None = None
+        self._memory_mib = 0
         self._tail = LogTail(platform.limits.log_tail_bytes)
         configuration = blueprint.configuration
         self.log_stream = blueprint.log_stream(self._clock.now(), self.id)
@@ -159,6 +160,7 @@ class Environment:
         live, self._live = self._live, None
         self._parked.clear()
         if live is not None:
+            self._memory_mib = live.memory_peak_mib()
             await live.close()
 
     # --- invoke
@@ -236,20 +238,21 @@ class Environment:
         duration_ms = round((self._clock.monotonic() - self._started) * 1000, 2)
         if status == "timeout":
             duration_ms = event.timeout_seconds * 1000
-        memory_mib = 0
         if self._live is not None:
             self._live.drain_output()
-            memory_mib = self._live.memory_peak_mib()
+            self._memory_mib = self._live.memory_peak_mib()
         init_ms, self._init_ms = self._init_ms, None
         # Since 2025-08 AWS bills the init of every function.
         billed_ms = math.ceil(duration_ms + round(init_ms or 0.0, 2))
         report = Report(
-            event.request_id, duration_ms, billed_ms, memory_mib, init_ms, status, error_type, event.trace_header
+            event.request_id, duration_ms, billed_ms, self._memory_mib, init_ms, status, error_type, event.trace_header
         )
         self._write(self._platform_log.end(self._clock.now(), report))
         tail = self._tail.take() if event.wants_log_tail else b""
         self._tail.clear()
-        ticket.succeed(Outcome(payload, error_type, duration_ms, billed_ms, init_ms, memory_mib, tail, content_type))
+        ticket.succeed(
+            Outcome(payload, error_type, duration_ms, billed_ms, init_ms, self._memory_mib, tail, content_type)
+        )
         return duration_ms
 
     # --- what the runtime does (runtime_api.Peer)

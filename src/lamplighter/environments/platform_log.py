@@ -32,7 +32,7 @@ class Subject:
         if match is None:
             return f"{self.runtime}.v0"
         family, version, base = match.groups()
-        patch = re.search(r"(\d+)\D*$", self.runtime_version)
+        patch = re.search(r"\.(\d+)\D*$", self.runtime_version)
         return f"{family}:{base or version}.v{patch[1] if patch else 0}"
 
     @property

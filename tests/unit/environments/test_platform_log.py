@@ -74,7 +74,7 @@ def test_init_lines() -> None:
         ("python3.13", "3.13.5", "python:3.13.v5"),
         ("nodejs22.x", "22.23.3", "nodejs:22.v3"),
         ("provided.al2023", "", "provided:al2023.v0"),
-        ("provided.al2", "1", "provided:al2.v1"),
+        ("provided.al2", "al2", "provided:al2.v0"),
         ("java21", "21.0.12", "java:21.v12"),
         ("ruby3.3", "3.3.8", "ruby:3.3.v8"),
     ],

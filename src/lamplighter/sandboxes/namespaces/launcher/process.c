@@ -48,18 +48,19 @@ static bool arrange_descriptors(int output_fd) {
 
 static noreturn void run(const struct plan *plan, int output_fd, int failure_fd, char **argv, char **envp) {
     sigset_t none;
+    /* Out of the way of 0, 1 and 2, which pid 1 does not have and the pipe may therefore have been given. */
+    failure_fd = fcntl(failure_fd, F_DUPFD_CLOEXEC, 10);
     sigemptyset(&none);
     for (int number = 1; number < NSIG; number++) signal(number, SIG_DFL);
     bool is_set = sigprocmask(SIG_SETMASK, &none, NULL) == 0 && setsid() >= 0 && set_limits(plan) &&
                   become_function(plan) && arrange_descriptors(output_fd);
     umask(022);
-    int report_fd = is_set ? fcntl(failure_fd, F_DUPFD_CLOEXEC, 3) : failure_fd;
     /* Everything but 0, 1, 2 and the failure pipe, which closes itself at exec. */
-    if (report_fd > 3) syscall(SYS_close_range, 3U, (unsigned)report_fd - 1, 0);
-    syscall(SYS_close_range, (unsigned)report_fd + 1, ~0U, 0);
+    if (failure_fd > 3) syscall(SYS_close_range, 3U, (unsigned)failure_fd - 1, 0);
+    syscall(SYS_close_range, (unsigned)failure_fd + 1, ~0U, 0);
     if (is_set && chdir(plan->cwd) == 0) execve(argv[0], argv, envp);
     int reason = errno == 0 ? EPERM : errno;
-    if (write(report_fd, &reason, sizeof(reason)) < 0) _exit(126);
+    if (write(failure_fd, &reason, sizeof(reason)) < 0) _exit(126);
     _exit(127);
 }
 
