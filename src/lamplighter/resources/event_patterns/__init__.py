@@ -1,0 +1,1 @@
+"""Event patterns, as EventBridge defined them and Lambda's filters use them."""
