@@ -24,7 +24,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials
 
-RUNTIMES = Path(__file__).parents[1] / ".cache/bench/runtimes"
+RUNTIMES = Path(__file__).parents[1] / ".cache/runtimes"
 LAMPLIGHTER = Path(sys.executable).parent / "lamplighter"
 START_SECONDS = 30.0
 EVENT = b'{"a":1}'
