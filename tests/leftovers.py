@@ -70,7 +70,7 @@ def end_orphans() -> list[str]:
 
 def snapshot(marks: tuple[str, ...]) -> frozenset[str]:
     """The things on this machine whose names carry one of `marks`."""
-    found = (*_mounts(), *_control_groups(), *_files())
+    found = (*_mounts(), *_control_groups(marks), *_files())
     return frozenset(f"{kind} {name}" for kind, name in found if any(mark in name for mark in marks))
 
 
@@ -85,9 +85,11 @@ def _mounts() -> Iterator[tuple[str, str]]:
         yield "mount", line.split()[4]
 
 
-def _control_groups() -> Iterator[tuple[str, str]]:
-    for folder, _, _ in os.walk("/sys/fs/cgroup"):
+def _control_groups(marks: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    for folder, below, _ in os.walk("/sys/fs/cgroup"):
         yield "cgroup", folder
+        if any(mark in folder for mark in marks):
+            below.clear()  # its parts go with it
 
 
 def _files() -> Iterator[tuple[str, str]]:
