@@ -39,6 +39,7 @@ class SpawnerClient:
         self._ready: asyncio.Future[None] = self._loop.create_future()
         self.limits: dict[str, Feature] = {}
         self.is_alive = True
+        self.pid = process.pid
 
     @classmethod
     async def launch(cls, launcher: Path, state_dir: Path, *, disk: Path | None, blanks: int) -> "SpawnerClient":

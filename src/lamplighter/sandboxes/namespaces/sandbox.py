@@ -74,6 +74,8 @@ class NamespaceSandbox:
         self._kills_seen = 0
         self._loop = asyncio.get_running_loop()
         self._ready: asyncio.Future[None] = self._loop.create_future()
+        # A start that fails earlier, in the spawner, never looks at it.
+        self._ready.add_done_callback(lambda ready: ready.cancelled() or ready.exception())
         self._is_over = False
         self._killing: asyncio.Task[None] | None = None
         self._loop.add_reader(control.fileno(), self._read)

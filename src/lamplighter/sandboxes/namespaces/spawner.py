@@ -27,7 +27,7 @@ _RANGES = 4_096
 _IDS_PER_RANGE = 131_072
 _REFILL_AFTER_SECONDS = 0.01
 _RETRY_SECONDS = 0.005
-_LOCK_SECONDS = 10.0
+_LOCK_SECONDS = 5.0
 
 
 class Box:
@@ -295,11 +295,14 @@ class Spawner:
         return True
 
     def _end(self, box: Box) -> None:
-        """SIGKILL to pid 1 of the sandbox: the kernel ends all others. Only our own unreaped children are hit."""
+        """SIGKILL to pid 1 of the sandbox: the kernel ends all others. Only our own unreaped children are hit.
+
+        A launcher that is still being born is left to finish: killed half-way, it could leave a pid 1 that nobody knows.
+        Its report ends it.
+        """
         box.is_ending = True
-        for pid in (box.outer_pid, box.pid):
-            if pid in self._by_pid:
-                os.kill(pid, signal.SIGKILL)
+        if box.pid in self._by_pid:
+            os.kill(box.pid, signal.SIGKILL)
         box.group.thaw()
 
     def _end_all(self) -> None:

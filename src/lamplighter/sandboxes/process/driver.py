@@ -6,6 +6,7 @@ plain process of the server's user whose paths are translated as far as that goe
 
 import asyncio
 import contextlib
+import errno
 import os
 import shutil
 import signal
@@ -88,6 +89,8 @@ class ProcessDriver:
         return sandbox
 
     def _prepare(self, spec: SandboxSpec, place: Path) -> BubblewrapCommands | TranslatedCommands:
+        if not spec.root.is_dir():
+            raise FileNotFoundError(errno.ENOENT, "no such root filesystem", str(spec.root))
         tmp, opt = place / "tmp", place / "opt"
         tmp.mkdir(parents=True)
         for layer in spec.layers:

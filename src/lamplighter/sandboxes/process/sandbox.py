@@ -4,6 +4,7 @@ See the Sandbox protocol for what is promised; limits are not.
 """
 
 import asyncio
+import contextlib
 import os
 import resource
 import shutil
@@ -13,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
-from lamplighter.sandboxes.process.tree import memory_peak_bytes, signal_all, start_ticks
+from lamplighter.sandboxes.process.tree import innermost, memory_peak_bytes, signal_all, start_ticks
 from lamplighter.sandboxes.sandbox import ProcessExit, SandboxProcess, SandboxSpec
 
 
@@ -44,6 +45,12 @@ class BareProcess:
         return ProcessExit(None, -status) if status < 0 else ProcessExit(status, None)
 
     def signal(self, number: int) -> None:
+        """Only to the process itself, which bubblewrap may have started two levels down."""
+        if self.pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(innermost(self.pid, "bwrap"), number)
+
+    def signal_all(self, number: int) -> None:
         if self.pid is not None:
             signal_all(self.pid, number)
 
@@ -111,7 +118,7 @@ class ProcessSandbox:
 
     def _signal(self, number: int) -> None:
         for process in self._processes:
-            process.signal(number)
+            process.signal_all(number)
 
     def memory_peak_bytes(self) -> int:
         now = sum(memory_peak_bytes(process.pid) for process in self._processes if process.pid is not None)

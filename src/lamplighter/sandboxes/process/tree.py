@@ -15,6 +15,15 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
+def innermost(pid: int, wrapper: str) -> int:
+    """The first process below `pid` that is not the program called `wrapper`; `pid` itself if there is none."""
+    for process in descendants(pid):
+        with contextlib.suppress(OSError):
+            if Path(f"/proc/{process}/comm").read_text().strip() != wrapper:
+                return process
+    return pid
+
+
 def signal_all(pid: int, number: int) -> None:
     """Send a signal to the process and all below it."""
     for process in descendants(pid):

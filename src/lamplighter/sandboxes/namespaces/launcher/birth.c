@@ -114,7 +114,8 @@ static void close_others(const int *kept, int count) {
 }
 
 static noreturn void live_inside(struct birth *birth) {
-    /* JUSTIFICATION: dies with the spawner. SAFETY: checked again after every change of credentials. */
+    /* Dies with the spawner; set again after every change of credentials, which clears it. Should the spawner be gone
+     * already, its end of the birth socket is closed, and nobody adopts this process. */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0) fail("PR_SET_PDEATHSIG");
     if (!birth->is_root) map_own_ids(birth->host_uid, birth->host_gid, FUNCTION_UID, FUNCTION_GID);
     int listener = open_runtime_api();
@@ -182,6 +183,8 @@ static void clone_inner(struct birth *birth, int cgroup) {
     int kept[] = {control_fd, birth->users_fd};
     if (birth->users_fd >= 0 && birth->users_fd < control_fd) kept[0] = birth->users_fd, kept[1] = control_fd;
     close_others(kept, 2);
+    /* So that no later descriptor takes the place of a standard stream. */
+    for (int fd = open("/dev/null", O_RDWR); fd >= 0 && fd < 2; fd = open("/dev/null", O_RDWR)) continue;
     live_inside(birth);
 }
 
@@ -195,6 +198,7 @@ int main(int count, char **arguments) {
     control_fd = atoi(arguments[3]);
     birth.host_uid = birth.is_root ? (unsigned)strtoul(arguments[4], NULL, 10) : getuid();
     birth.host_gid = birth.is_root ? birth.host_uid : getgid();
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (birth.is_root && strcmp(arguments[5], "-") != 0) birth.disk = arguments[5];
     attach_to_cgroups(arguments + 7);
     int cgroup = open_cgroup2(arguments[6]);
