@@ -17,7 +17,6 @@ from lamplighter.aws.operation import OperationRegistry
 from lamplighter.aws.service import load_service
 from lamplighter.config import Configuration
 from lamplighter.control.assembly import Control, ControlParts, build_control
-from lamplighter.control.reconciler import Reconciler
 from lamplighter.environments.blueprint import Blueprint, Blueprints
 from lamplighter.environments.pools import EnvironmentPools, PoolSettings
 from lamplighter.frontends.authentication import Authenticator, OpenAuthenticator, SignedAuthenticator
@@ -28,6 +27,8 @@ from lamplighter.frontends.lambda_api.sizes import RequestSizes
 from lamplighter.frontends.public_listener import Address, ListenFailed, PublicListener
 from lamplighter.identity.context import RootAuthoriser
 from lamplighter.identity.keys import CredentialsRefused, RootKeyRing, open_root_key, open_secret
+from lamplighter.invocation.asynchronous.events import AsyncSettings
+from lamplighter.invocation.asynchronous.plane import AsyncPlane
 from lamplighter.invocation.door import Invocation
 from lamplighter.kernel.clock import Clock, SystemClock
 from lamplighter.kernel.ids import Ids, RandomIds
@@ -110,11 +111,13 @@ async def _serve(configuration: Configuration, ready: Ready) -> None:
         stack.push_async_callback(driver.close)
         compute = _build_compute(base, data, driver, stack)
         control = _build_control(base, data, compute)
-        door = Invocation(control.directory, compute.pools, limits=base.limits, clock=base.clock, ids=base.ids)
-        listener = await _listen(base, data, control, door, stack)
+        events = _build_events(base, data, control, stack)
+        door = _build_door(base, compute, control, events)
+        listener = await _listen(base, data, control, door, events, stack)
+        stack.callback(events.pause)
         _settle_memory()
         ready(listener.endpoint, driver.name)
-        await _run_until_stopped(stopping, data.storage, control.plane.reconciler)
+        await _run_until_stopped(stopping, data.storage, control, events)
 
 
 def _open_data(base: Base, stack: AsyncExitStack) -> Data:
@@ -173,7 +176,41 @@ def _build_control(base: Base, data: Data, compute: Compute) -> Control:
     return control
 
 
-async def _listen(base: Base, data: Data, control: Control, door: Invocation, stack: AsyncExitStack) -> PublicListener:
+def _build_events(base: Base, data: Data, control: Control, stack: AsyncExitStack) -> AsyncPlane:
+    configuration = base.configuration
+    events = AsyncPlane(
+        storage=data.storage,
+        blobs=BlobStore(configuration.data_dir / "payloads"),
+        directory=control.directory,
+        clock=base.clock,
+        ids=base.ids,
+        limits=base.limits,
+        settings=AsyncSettings(
+            concurrency=configuration.async_concurrency,
+            queue_limit=configuration.async_queue_limit,
+            time_scale=configuration.async_time_scale,
+        ),
+    )
+    stack.push_async_callback(events.close, configuration.drain_seconds)
+    return events
+
+
+def _build_door(base: Base, compute: Compute, control: Control, events: AsyncPlane) -> Invocation:
+    door = Invocation(
+        control.directory,
+        compute.pools,
+        limits=base.limits,
+        clock=base.clock,
+        ids=base.ids,
+        events=events.events,
+    )
+    events.connect(door)
+    return door
+
+
+async def _listen(
+    base: Base, data: Data, control: Control, door: Invocation, events: AsyncPlane, stack: AsyncExitStack
+) -> PublicListener:
     configuration = base.configuration
     counters = ApiCounters()
     parts = ApiParts(
@@ -188,7 +225,7 @@ async def _listen(base: Base, data: Data, control: Control, door: Invocation, st
         scheme="https" if configuration.tls_certificate else "http",
     )
     downloads = CodeDownloads(data.blobs, control.plane.links, base.clock)
-    listener = PublicListener(LambdaApi(parts), downloads, counters, base.clock, base.ids)
+    listener = PublicListener(LambdaApi(parts), downloads, counters, base.clock, base.ids, events.read_figures)
     address = Address(
         host=configuration.host,
         port=configuration.port,
@@ -241,14 +278,16 @@ def _settle_memory() -> None:
     gc.freeze()
 
 
-async def _run_until_stopped(stopping: asyncio.Event, storage: Storage, reconciler: Reconciler) -> None:
+async def _run_until_stopped(stopping: asyncio.Event, storage: Storage, control: Control, events: AsyncPlane) -> None:
     """Return on a signal; a disk that failed ends the server rather than letting it acknowledge again."""
     async with asyncio.TaskGroup() as group:
-        reconciling = group.create_task(reconciler.run(), name="reconciler")
+        reconciling = group.create_task(control.run(), name="reconcilers")
+        dispatching = group.create_task(events.run(), name="asynchronous invocation")
         failed = group.create_task(storage.wait_failed(), name="storage watch")
         stopped = group.create_task(stopping.wait(), name="signals")
-        await asyncio.wait((failed, stopped, reconciling), return_when=asyncio.FIRST_COMPLETED)
-        for running in (reconciling, failed, stopped):
+        ends = (failed, stopped, reconciling, dispatching)
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        for running in ends:
             running.cancel()
     if failed.done() and not failed.cancelled():
         raise failed.result()

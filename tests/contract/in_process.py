@@ -112,11 +112,15 @@ class InProcessLambda:
             )
         )
         self.registry = OperationRegistry(self.control.operations(self.door))
-        self._reconciling = asyncio.create_task(self.control.plane.reconciler.run())
+        self._reconciling = asyncio.create_task(self.control.run())
 
-    async def _stop(self) -> None:
+    async def stop_reconciling(self) -> None:
+        """Leave undone what operations ask for from now on, as a kill would."""
         self._reconciling.cancel()
         await asyncio.gather(self._reconciling, return_exceptions=True)
+
+    async def _stop(self) -> None:
+        await self.stop_reconciling()
         await self.storage.close()
 
     def client(self, *, region: str = REGION, account: str = ACCOUNT, validate: bool = True) -> Any:

@@ -3,12 +3,14 @@
 Must not know frontends nor how functions run.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from lamplighter.control.code import CodeStore, NoObjectSource, ObjectSource
 from lamplighter.control.code_links import CodeLinks
 from lamplighter.control.invoke import Door
+from lamplighter.control.mapping_reconciler import MappingReconciler
 from lamplighter.control.operations import build_operations
 from lamplighter.control.plane import ControlPlane
 from lamplighter.control.reconciler import CodeUnusable, Reconciler, SettlingTimes
@@ -41,13 +43,19 @@ class ControlParts:
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """The control plane: `plane.reconciler.run()` must run beside the listeners."""
+    """The control plane: `run()` must run beside the listeners."""
 
     plane: ControlPlane
 
     @property
     def directory(self) -> StoredFunctionDirectory:
         return self.plane.directory
+
+    async def run(self) -> None:
+        """Until cancelled: bring about what operations ask for."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.plane.reconciler.run(), name="reconciler")
+            group.create_task(self.plane.mappings.run(), name="mapping reconciler")
 
     def operations(self, door: Door) -> Sequence[object]:
         """For an OperationRegistry."""
@@ -76,6 +84,7 @@ def build_control(parts: ControlParts) -> Control:
             storage=parts.storage,
             directory=directory,
             reconciler=Reconciler(parts.storage, directory, prepare, parts.ids, parts.times),
+            mappings=MappingReconciler(parts.storage),
             code=CodeStore(
                 parts.blobs,
                 lambda data: inspect(data, limits),

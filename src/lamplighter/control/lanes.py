@@ -23,6 +23,7 @@ class Lanes(Generic[Key]):
         self._settle = settle
         self._asked: asyncio.Queue[Key] = asyncio.Queue()
         self._moving: dict[Key, asyncio.Event] = {}
+        self._asked_again: set[Key] = set()
 
     async def run(self, left: Iterable[Key]) -> None:
         """Until cancelled: first what an earlier life left, then what is asked for."""
@@ -38,6 +39,8 @@ class Lanes(Generic[Key]):
         if key not in self._moving:
             self._moving[key] = asyncio.Event()
             self._asked.put_nowait(key)
+        else:
+            self._asked_again.add(key)
 
     async def wait_settled(self, key: Key, seconds: float) -> None:
         """Return when nothing is under way for this key any more, or after `seconds`."""
@@ -54,8 +57,9 @@ class Lanes(Generic[Key]):
         """A loop boundary: what fails is logged and tried again, since desired state does not go away."""
         try:
             while True:
+                self._asked_again.discard(key)
                 try:
-                    if await self._settle(key):
+                    if await self._settle(key) and key not in self._asked_again:
                         return
                 except StorageFull:
                     _log.warning("the disk is full: %s stays as it is for now", key)

@@ -7,11 +7,9 @@ NOT_YET: frozenset[str] = frozenset(
     {
         "CheckpointDurableExecution",
         "CreateCapacityProvider",
-        "CreateEventSourceMapping",
         "CreateFunctionUrlConfig",
         "DeleteCapacityProvider",
         "DeleteDurableExecution",
-        "DeleteEventSourceMapping",
         "DeleteFunctionUrlConfig",
         "DeleteProvisionedConcurrencyConfig",
         "DeleteResourcePolicy",
@@ -19,7 +17,6 @@ NOT_YET: frozenset[str] = frozenset(
         "GetDurableExecution",
         "GetDurableExecutionHistory",
         "GetDurableExecutionState",
-        "GetEventSourceMapping",
         "GetFunctionScalingConfig",
         "GetFunctionUrlConfig",
         "GetProvisionedConcurrencyConfig",
@@ -27,7 +24,6 @@ NOT_YET: frozenset[str] = frozenset(
         "GetRuntimeManagementConfig",
         "ListCapacityProviders",
         "ListDurableExecutionsByFunction",
-        "ListEventSourceMappings",
         "ListFunctionUrlConfigs",
         "ListFunctionVersionsByCapacityProvider",
         "ListProvisionedConcurrencyConfigs",
@@ -42,7 +38,6 @@ NOT_YET: frozenset[str] = frozenset(
         "SendDurableExecutionCallbackSuccess",
         "StopDurableExecution",
         "UpdateCapacityProvider",
-        "UpdateEventSourceMapping",
         "UpdateFunctionUrlConfig",
     }
 )

@@ -5,6 +5,7 @@ from lamplighter.control.aliases import AliasOperations
 from lamplighter.control.code_signing import CodeSigningOperations, TaggableCodeSigningConfig
 from lamplighter.control.concurrency import ConcurrencyOperations
 from lamplighter.control.event_invoke import EventInvokeOperations
+from lamplighter.control.event_source_mappings import EventSourceMappingOperations, TaggableEventSourceMapping
 from lamplighter.control.function_updates import FunctionUpdateOperations
 from lamplighter.control.functions import FunctionOperations
 from lamplighter.control.invoke import Door, InvokeOperations
@@ -28,7 +29,7 @@ def build_operations(plane: ControlPlane, door: Door) -> list[object]:
             plane,
             [
                 TaggableFunction(),
-                AbsentKind("event-source-mapping:", "Event source mapping"),
+                TaggableEventSourceMapping(),
                 AbsentKind("capacity-provider:", "Capacity provider"),
                 TaggableCodeSigningConfig(),
             ],
@@ -37,6 +38,7 @@ def build_operations(plane: ControlPlane, door: Door) -> list[object]:
         CodeSigningOperations(plane),
         ConcurrencyOperations(plane),
         EventInvokeOperations(plane),
+        EventSourceMappingOperations(plane),
         LayerOperations(plane),
         LayerPolicyOperations(plane),
         PolicyOperations(plane),

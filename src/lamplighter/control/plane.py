@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from lamplighter.control.code import CodeStore
 from lamplighter.control.code_links import CodeLinks
+from lamplighter.control.mapping_reconciler import MappingReconciler
 from lamplighter.control.reconciler import Reconciler, VersionKey
 from lamplighter.kernel.ids import Ids
 from lamplighter.kernel.limits import Limits
@@ -27,6 +28,7 @@ class ControlPlane:
     storage: Storage
     directory: StoredFunctionDirectory
     reconciler: Reconciler
+    mappings: MappingReconciler
     code: CodeStore
     links: CodeLinks
     ids: Ids

@@ -1,0 +1,1 @@
+"""Event source mappings: which source invokes which function, and how."""
