@@ -31,6 +31,8 @@ class Configuration:
 
     `driver` None lets the machine decide; `insecure_listen` allows plain HTTP beyond loopback;
     `install_runtimes` lets a function's first use install a runtime from this machine's own interpreters.
+    `async_concurrency` bounds the events that run at once, `async_queue_limit` those that wait; `async_time_scale`
+    below 1 shortens the minutes between retries, for tests.
     """
 
     mode: str = "up"
@@ -46,6 +48,9 @@ class Configuration:
     drain_seconds: float = 30.0
     idle_environment_seconds: float = 600.0
     install_runtimes: bool = True
+    async_concurrency: int = 128
+    async_queue_limit: int = 1_000_000
+    async_time_scale: float = 1.0
     log_level: str = "warning"
 
     @property
@@ -189,6 +194,20 @@ def _seconds(value: Any) -> float:
     return number
 
 
+def _count(value: Any) -> int:
+    number = int(value)
+    if isinstance(value, bool) or number < 1:
+        raise ValueError("a count is a whole number from 1")
+    return number
+
+
+def _scale(value: Any) -> float:
+    number = float(value)
+    if isinstance(value, bool) or not 0 < number <= 1:
+        raise ValueError("a time scale is a number above 0, at most 1")
+    return number
+
+
 def _flag(value: Any) -> bool:
     spoken = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
     if isinstance(value, bool):
@@ -218,6 +237,9 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "drain_seconds": _seconds,
     "idle_environment_seconds": _seconds,
     "install_runtimes": _flag,
+    "async_concurrency": _count,
+    "async_queue_limit": _count,
+    "async_time_scale": _scale,
     "log_level": _one_of("debug", "info", "warning", "error"),
 }
 

@@ -5,6 +5,7 @@ Must not know configuration sources or what the services do.
 
 import errno
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,14 +37,22 @@ class Address:
 class PublicListener:
     """Listens for API calls until closed. `endpoint` is the URL, known once `open` has returned."""
 
-    def __init__(self, api: LambdaApi, downloads: CodeDownloads, counters: ApiCounters, clock: Clock, ids: Ids) -> None:
+    def __init__(
+        self,
+        api: LambdaApi,
+        downloads: CodeDownloads,
+        counters: ApiCounters,
+        clock: Clock,
+        ids: Ids,
+        figures: Callable[[], dict[str, float]] = dict,
+    ) -> None:
         self._api = api
         self._downloads = downloads
         gauges = {
             "lamplighter_connections": lambda: float(self._server.connections),
             "lamplighter_requests_in_flight": lambda: float(api.in_flight),
         }
-        self._pages = StatusPages(counters, gauges, services=("lambda",))
+        self._pages = StatusPages(counters, gauges, services=("lambda",), figures=figures)
         door = FrontDoor({"lambda": api.handle}, self._pages, downloads, ids)
         limits = HttpLimits(connections=connections_allowed())
         self._server: HttpServer = HttpServer(

@@ -19,15 +19,23 @@ _PROMETHEUS = (("Content-Type", "text/plain; version=0.0.4; charset=utf-8"),)
 
 
 class StatusPages:
-    """The pages by path. `is_ready` turns true when requests will be answered and false when the server drains."""
+    """The pages by path. `is_ready` turns true when requests will be answered and false when the server drains.
+
+    `figures` reads what other layers count, by metric name, labels included.
+    """
 
     def __init__(
-        self, counters: ApiCounters, gauges: dict[str, Callable[[], float]], services: tuple[str, ...]
+        self,
+        counters: ApiCounters,
+        gauges: dict[str, Callable[[], float]],
+        services: tuple[str, ...],
+        figures: Callable[[], dict[str, float]] = dict,
     ) -> None:
         self.is_ready = False
         self._counters = counters
         self._gauges = gauges
         self._services = services
+        self._figures = figures
         self._pages: dict[str, Callable[[], HttpResponse]] = {
             "/health": self._health,
             "/ready": self._ready,
@@ -60,9 +68,14 @@ class StatusPages:
             "# TYPE lamplighter_server_errors_total counter",
             f"lamplighter_server_errors_total {self._counters.server_errors}",
         ]
-        for name, read in {**self._gauges, **_PROCESS}.items():
-            kind = "counter" if name.endswith("_total") else "gauge"
-            lines += [f"# TYPE {name} {kind}", f"{name} {read():.10g}"]
+        values = {name: read() for name, read in {**self._gauges, **_PROCESS}.items()} | self._figures()
+        typed = ""
+        for name, value in values.items():
+            bare = name.partition("{")[0]
+            if bare != typed:
+                lines.append(f"# TYPE {bare} {'counter' if bare.endswith('_total') else 'gauge'}")
+                typed = bare
+            lines.append(f"{name} {value:.10g}")
         return HttpResponse(200, _PROMETHEUS, ("\n".join(lines) + "\n").encode())
 
 

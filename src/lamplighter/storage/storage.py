@@ -6,11 +6,16 @@ Keys are text without NUL; they sort by their UTF-8 bytes.
 """
 
 import builtins
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import LiteralString, Protocol, TypeVar
 
 Result = TypeVar("Result")
+
+# The length of a lease that ends only with the server that took it: there is one server to a data directory, so the
+# next one may `reclaim` all of them at its start.
+ENDLESS = math.inf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,12 +65,23 @@ class Transaction(Protocol):
         """Whether there was an entry of that name; whoever holds a lease on it cannot ack it any more."""
         ...
 
-    def lease(self, queue: LiteralString, *, now: float, limit: int, seconds: float) -> builtins.list[Lease]:
+    def enqueue_leased(self, queue: LiteralString, body: bytes, *, group: str = "") -> Lease:
+        """Add an entry that is handed out already, under an endless lease. Raises StorageFull like `put`."""
+        ...
+
+    def lease(
+        self, queue: LiteralString, *, now: float, limit: int, seconds: float, skip: Collection[str] = ()
+    ) -> builtins.list[Lease]:
         """Take up to `limit` due entries until `now + seconds`: by turns across groups, in order of time within one.
 
-        An entry neither acked nor released by then is due again. Entries that no longer have the bytes that were
-        accepted are put aside (`damaged`) and never handed out.
+        Groups in `skip` are passed over and keep their turn. An entry neither acked nor released in time is due again;
+        a lease of ENDLESS seconds ends with `reclaim`. Entries that no longer have the bytes that were accepted are put
+        aside (`damaged`) and never handed out.
         """
+        ...
+
+    def reclaim(self, queue: LiteralString, *, now: float) -> int:
+        """Make due what was leased endlessly, since whoever held it is gone; how many entries that were."""
         ...
 
     def ack(self, lease: Lease) -> bool:
@@ -106,6 +122,10 @@ class Storage(Protocol):
 
     def queue_size(self, queue: LiteralString) -> int:
         """Entries waiting or leased; counts them, so not for the warm path."""
+        ...
+
+    def group_sizes(self, queue: LiteralString) -> dict[str, int]:
+        """Entries waiting or leased by group; counts them, so not for the warm path."""
         ...
 
     def damaged(self, queue: LiteralString) -> int:

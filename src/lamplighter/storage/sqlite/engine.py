@@ -83,6 +83,9 @@ class SqliteStorage:
     def queue_size(self, queue: LiteralString) -> int:
         return queues.size(self._reader, queue)
 
+    def group_sizes(self, queue: LiteralString) -> dict[str, int]:
+        return queues.group_sizes(self._reader, queue)
+
     def damaged(self, queue: LiteralString) -> int:
         return queues.damaged(self._reader, queue)
 

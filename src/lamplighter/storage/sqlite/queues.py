@@ -4,7 +4,9 @@ Groups with something due stand in a ring (`turn`); a lease takes from the front
 with nothing due wait in order of their first entry. Must not know transactions or what bodies mean.
 """
 
+import math
 import zlib
+from collections.abc import Collection
 from typing import Any
 
 import apsw
@@ -21,6 +23,7 @@ _EXPECT_GROUP = (
     " ON CONFLICT (queue, group_name) DO UPDATE SET head_due_at = excluded.head_due_at"
     " WHERE excluded.head_due_at < head_due_at"
 )
+_INSERT_LEASED = "INSERT INTO queue_entry (queue, group_name, due_at, leases, checksum, body) VALUES (?, ?, ?, 1, ?, ?)"
 _CANCEL = "DELETE FROM queue_entry WHERE queue = ? AND name = ?"
 _ACK = "DELETE FROM queue_entry WHERE entry_id = ? AND leases = ?"
 _RELEASE = "UPDATE queue_entry SET due_at = ? WHERE entry_id = ? AND leases = ?"
@@ -30,7 +33,7 @@ _DUE_GROUPS = (
     "SELECT group_name FROM queue_group WHERE queue = ? AND turn IS NULL AND head_due_at <= ?"
     " ORDER BY head_due_at LIMIT ?"
 )
-_FRONT_GROUPS = "SELECT group_name FROM queue_group WHERE queue = ? AND turn IS NOT NULL ORDER BY turn LIMIT 2"
+_FRONT_GROUPS = "SELECT group_name FROM queue_group WHERE queue = ? AND turn IS NOT NULL ORDER BY turn LIMIT ?"
 _GIVE_TURN = "UPDATE queue_group SET turn = ? WHERE queue = ? AND group_name = ?"
 _LET_WAIT = "UPDATE queue_group SET turn = NULL, head_due_at = ? WHERE queue = ? AND group_name = ?"
 _FORGET_GROUP = "DELETE FROM queue_group WHERE queue = ? AND group_name = ?"
@@ -50,11 +53,17 @@ _NEXT_WAITING = "SELECT min(head_due_at) FROM queue_group WHERE queue = ? AND tu
 _SIZE = "SELECT count(*) FROM queue_entry WHERE queue = ?"
 _DAMAGED = "SELECT count(*) FROM queue_damaged WHERE queue = ?"
 
+_GROUPS = "SELECT group_name FROM queue_group WHERE queue = ?"
+_RECLAIM = "UPDATE queue_entry SET due_at = ? WHERE queue = ? AND group_name = ? AND due_at = ?"
+_GROUP_SIZES = "SELECT group_name, count(*) FROM queue_entry WHERE queue = ? GROUP BY group_name"
+
 _LEAST_PROMOTED = 64
+# When an endless lease ends: later than any date, still a 64-bit integer.
+_NEVER = 1 << 62
 
 
 def _milliseconds(seconds: float) -> int:
-    return round(seconds * 1000)
+    return _NEVER if seconds == math.inf else round(seconds * 1000)
 
 
 def _checksum(queue: str, group: str, name: str | None, body: bytes) -> int:
@@ -71,6 +80,25 @@ def enqueue(connection: apsw.Connection, queue: str, body: bytes, due_at: float,
     due = _milliseconds(due_at)
     connection.execute(_INSERT, (queue, group, name, due, _checksum(queue, group, name, body), body))
     connection.execute(_EXPECT_GROUP, (queue, group, due))
+
+
+def enqueue_leased(connection: apsw.Connection, queue: str, body: bytes, group: str) -> Lease:
+    checksum = _checksum(queue, group, None, body)
+    connection.execute(_INSERT_LEASED, (queue, group, _NEVER, checksum, body))
+    entry_id = connection.last_insert_rowid()
+    connection.execute(_EXPECT_GROUP, (queue, group, _NEVER))
+    return Lease(queue=queue, group=group, name=None, body=body, entry_id=entry_id, count=1)
+
+
+def reclaim(connection: apsw.Connection, queue: str, now: float) -> int:
+    due = _milliseconds(now)
+    count = 0
+    for (group,) in connection.execute(_GROUPS, (queue,)).fetchall():
+        connection.execute(_RECLAIM, (due, queue, group, _NEVER))
+        if connection.changes():
+            count += connection.changes()
+            connection.execute(_EXPECT_GROUP, (queue, group, due))
+    return count
 
 
 def cancel(connection: apsw.Connection, queue: str, name: str) -> bool:
@@ -96,7 +124,9 @@ def release(connection: apsw.Connection, lease: Lease, due_at: float, body: byte
     return True
 
 
-def lease_due(connection: apsw.Connection, queue: str, now: float, limit: int, seconds: float) -> list[Lease]:
+def lease_due(
+    connection: apsw.Connection, queue: str, now: float, limit: int, seconds: float, skip: Collection[str] = ()
+) -> list[Lease]:
     due = _milliseconds(now)
     until = _milliseconds(now + seconds)
     last_turn = _scalar(connection, _LAST_TURN, (queue,))
@@ -106,10 +136,11 @@ def lease_due(connection: apsw.Connection, queue: str, now: float, limit: int, s
         connection.execute(_GIVE_TURN, (last_turn, queue, group))
     leases: list[Lease] = []
     while len(leases) < limit:
-        front = connection.execute(_FRONT_GROUPS, (queue,)).fetchall()
+        rows = connection.execute(_FRONT_GROUPS, (queue, 2 + len(skip))).fetchall()
+        front = [str(name) for (name,) in rows if name not in skip]
         if not front:
             break
-        group = str(front[0][0])
+        group = front[0]
         # Alone in the ring there is nobody to be fair to.
         most = 1 if len(front) > 1 else limit - len(leases)
         leases += _lease_from_group(connection, queue, group, due, until, most)
@@ -143,6 +174,12 @@ def _send_back(connection: apsw.Connection, queue: str, group: str, due: int, tu
         connection.execute(_GIVE_TURN, (turn, queue, group))
     else:
         connection.execute(_LET_WAIT, (head, queue, group))
+
+
+def group_sizes(connection: apsw.Connection, queue: str) -> dict[str, int]:
+    # Any: apsw types every column as any SQLite value.
+    rows: list[Any] = connection.execute(_GROUP_SIZES, (queue,)).fetchall()
+    return dict(rows)
 
 
 def next_due(connection: apsw.Connection, queue: str) -> float | None:

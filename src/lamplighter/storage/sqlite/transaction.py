@@ -4,6 +4,7 @@ Must not know batching: the writer begins and commits around it.
 """
 
 import builtins
+from collections.abc import Collection
 from typing import LiteralString
 
 import apsw
@@ -52,9 +53,19 @@ class SqliteTransaction:
         self._before_write()
         return queues.cancel(self._connection, queue, name)
 
-    def lease(self, queue: LiteralString, *, now: float, limit: int, seconds: float) -> builtins.list[Lease]:
+    def enqueue_leased(self, queue: LiteralString, body: bytes, *, group: str = "") -> Lease:
+        self._before_growth()
+        return queues.enqueue_leased(self._connection, queue, body, group)
+
+    def lease(
+        self, queue: LiteralString, *, now: float, limit: int, seconds: float, skip: Collection[str] = ()
+    ) -> builtins.list[Lease]:
         self._before_write()
-        return queues.lease_due(self._connection, queue, now, limit, seconds)
+        return queues.lease_due(self._connection, queue, now, limit, seconds, skip)
+
+    def reclaim(self, queue: LiteralString, *, now: float) -> int:
+        self._before_write()
+        return queues.reclaim(self._connection, queue, now)
 
     def ack(self, lease: Lease) -> bool:
         self._before_write()

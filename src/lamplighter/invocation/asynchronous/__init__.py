@@ -1,0 +1,1 @@
+"""Asynchronous invocation: accept durably, dispatch fairly, retry as AWS does, deliver the outcome."""
