@@ -40,3 +40,15 @@ stackTrace
 # The API of virtual time and counted ids, for tests of whatever comes next.
 ManualClock.advance
 CountedIds
+
+# AWS's quotas are written down in full, those too that the service model itself enforces.
+Limits.streamed_response_bytes
+Limits.memory_mib_minimum
+Limits.ephemeral_mib_minimum
+
+# What policies will be asked about; the seam is there from the start.
+RequestContext.source_ip
+RequestContext.user_agent
+
+# Hypothesis calls it after each run of a state machine.
+teardown

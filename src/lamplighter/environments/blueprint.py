@@ -18,7 +18,7 @@ from lamplighter.sandboxes.runtimes.runtime import Runtime
 from lamplighter.sandboxes.sandbox import Bind, ProcessExit, SandboxSpec
 
 _MIB = 1024 * 1024
-_TASK = "/var/task"
+_VAR_TASK = "/var/task"
 _BOOTSTRAPS = ("/var/task/bootstrap", "/opt/bootstrap")
 
 
@@ -111,7 +111,7 @@ class Blueprint:
         return SandboxSpec(
             sandbox_id=sandbox_id,
             root=self.runtime.root,
-            binds=(*self.runtime.binds, Bind(self.package, _TASK)),
+            binds=(*self.runtime.binds, Bind(self.package, _VAR_TASK)),
             layers=self.layers,
             argv=self.argv,
             env=variables(
@@ -121,7 +121,7 @@ class Blueprint:
                 self.credentials.credentials(configuration),
                 runtime_api,
             ),
-            cwd=_TASK,
+            cwd=_VAR_TASK,
             memory_bytes=configuration.memory_size * _MIB,
             cpu_fraction=configuration.memory_size / self.mib_per_core,
             tmp_bytes=configuration.ephemeral_size * _MIB,
