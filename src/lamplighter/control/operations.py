@@ -14,6 +14,7 @@ from lamplighter.control.layers import LayerOperations
 from lamplighter.control.plane import ControlPlane
 from lamplighter.control.policies import PolicyOperations
 from lamplighter.control.recursion import RecursionOperations
+from lamplighter.control.resource_policies import ResourcePolicyOperations
 from lamplighter.control.tags import AbsentKind, TaggableFunction, TagOperations
 from lamplighter.control.versions import VersionOperations
 
@@ -43,5 +44,6 @@ def build_operations(plane: ControlPlane, door: Door) -> list[object]:
         LayerPolicyOperations(plane),
         PolicyOperations(plane),
         RecursionOperations(plane),
+        ResourcePolicyOperations(plane),
         InvokeOperations(plane, door),
     ]

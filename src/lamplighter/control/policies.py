@@ -40,40 +40,48 @@ class PolicyOperations:
             raise InvalidParameterValueException("We currently do not support adding policies for $LATEST.")
         statement = statement_of(request, name.qualified_arn, name.region)
         revision_id = self._plane.ids.uuid()
-        await self._change(name, request, revision_id, lambda policy: add_statement(policy, statement, revision_id))
+        await change_policy(
+            self._plane, name, request, revision_id, lambda policy: add_statement(policy, statement, revision_id)
+        )
         return {"Statement": msgspec.json.encode(statement).decode()}
 
     @operation("RemovePermission")
     async def remove_permission(self, request: Request, context: RequestContext) -> Response:
         name = address_function(request, context, "lambda:RemovePermission")
         statement_id, revision_id = request["StatementId"], self._plane.ids.uuid()
-        await self._change(
-            name, request, revision_id, lambda policy: remove_statement(policy, statement_id, revision_id)
+        await change_policy(
+            self._plane, name, request, revision_id, lambda policy: remove_statement(policy, statement_id, revision_id)
         )
         return {}
 
     @operation("GetPolicy")
     async def get_policy(self, request: Request, context: RequestContext) -> Response:
         name = address_function(request, context, "lambda:GetPolicy")
-        revision_id = _revision(self._plane.storage, name)
+        revision_id = revision_of(self._plane.storage, name)
         policy = get_policy(self._plane.storage, name.qualified_arn)
         if policy is None:
             raise ResourceNotFoundException("The resource you requested does not exist.")
         return {"Policy": policy.document, "RevisionId": revision_id}
 
-    async def _change(self, name: FunctionName, request: Request, revision_id: str, change: Change) -> None:
-        """Change policy and revision in one transaction."""
 
-        def decide(transaction: Transaction) -> None:
-            check_revision(request.get("RevisionId"), _revision(transaction, name))
-            put_policy(transaction, name.qualified_arn, change(get_policy(transaction, name.qualified_arn)))
-            _revise(transaction, name, revision_id)
+async def change_policy(
+    plane: ControlPlane, name: FunctionName, request: Request, revision_id: str, change: Change
+) -> PolicyRecord:
+    """Change policy and revision in one transaction."""
 
-        await self._plane.storage.transact(decide)
-        self._plane.directory.forget(name.account_id, name.region, name.name)
+    def decide(transaction: Transaction) -> PolicyRecord:
+        check_revision(request.get("RevisionId"), revision_of(transaction, name))
+        changed = change(get_policy(transaction, name.qualified_arn))
+        put_policy(transaction, name.qualified_arn, changed)
+        _revise(transaction, name, revision_id)
+        return changed
+
+    changed = await plane.storage.transact(decide)
+    plane.directory.forget(name.account_id, name.region, name.name)
+    return changed
 
 
-def _revision(reader: Reader, name: FunctionName) -> str:
+def revision_of(reader: Reader, name: FunctionName) -> str:
     """The revision of what the policy hangs on, which must exist."""
     record = require_function(reader, FunctionName(name.account_id, name.region, name.name))
     if is_alias(name.qualifier):

@@ -73,12 +73,16 @@ def add_statement(policy: PolicyRecord | None, statement: dict[str, Any], revisi
             f"The statement id ({statement['Sid']}) provided already exists. "
             "Please provide a new statement id, or remove the existing statement."
         )
-    before = () if policy is None else policy.statements
-    added = PolicyRecord(statements=(*before, statement), revision_id=revision_id)
-    size = len(added.document.encode())
+    before = PolicyRecord(revision_id=revision_id) if policy is None else policy
+    added = replace(before, statements=(*before.statements, statement), revision_id=revision_id)
+    check_length(added)
+    return added
+
+
+def check_length(policy: PolicyRecord) -> None:
+    size = len(policy.document.encode())
     if size > _MOST_BYTES:
         raise PolicyLengthExceededException(f"The final policy size ({size}) is bigger than the limit ({_MOST_BYTES}).")
-    return added
 
 
 def remove_statement(policy: PolicyRecord | None, statement_id: str, revision_id: str) -> PolicyRecord:
@@ -87,7 +91,7 @@ def remove_statement(policy: PolicyRecord | None, statement_id: str, revision_id
         raise no_policy()
     if not policy.has(statement_id):
         raise ResourceNotFoundException(f"Statement {statement_id} is not found in resource policy.")
-    kept = tuple(statement for statement in policy.statements if statement["Sid"] != statement_id)
+    kept = tuple(statement for statement in policy.statements if statement.get("Sid") != statement_id)
     return replace(policy, statements=kept, revision_id=revision_id)
 
 
