@@ -1,7 +1,8 @@
 """One HTTP/1.1 connection of a listener: requests in, answers out in the order of the requests.
 
-An asyncio.Protocol over httptools. A request reaches the handler when it is complete; the handler answers through
-the Exchange, at once or later, from anywhere in the event loop. Must not know what the requests mean.
+An asyncio.Protocol over httptools. A request reaches the handler when it is complete, or with its head where the
+server wants to read the body as a stream; the handler answers through the Exchange, at once or later, from anywhere in
+the event loop. Must not know what the requests mean.
 """
 
 import asyncio
@@ -20,11 +21,14 @@ from lamplighter.wire.http_message import (
     HttpResponse,
     Refusal,
     Refuse,
+    WantsStream,
     collect_headers,
     has_body,
+    head_refusal,
     render_head,
     split_target,
 )
+from lamplighter.wire.http_request_stream import RequestStream
 
 _COPY_BYTES = 65_536
 _LINGER_SECONDS = 2.0
@@ -36,6 +40,7 @@ class Owner(Protocol):
     limits: HttpLimits
     refuse: Refuse
     body_limit: BodyLimit
+    wants_stream: WantsStream | None
     monotonic: Callable[[], float]
     is_closing: bool
 
@@ -67,6 +72,11 @@ class HttpConnection(asyncio.Protocol):
         self._waiting: deque[tuple[HttpRequest, bool] | Refusal] = deque()
         self._is_dispatching = False
         self._is_reading = True
+        self._is_held = False
+        self._read_stream: RequestStream | None = None  # of the request that is being answered
+        self._trailers_from = 0
+        self._trailing_bytes = 0
+        self._body_before = 0
         self._is_refused = False
         self._is_closing_soon = False
         self._buffered_before = 0
@@ -77,6 +87,7 @@ class HttpConnection(asyncio.Protocol):
         self._raw_headers: list[tuple[bytes, bytes]] = []
         self._headers: dict[str, str] = {}
         self._parts: list[bytes] = []
+        self._stream: RequestStream | None = None
         self._method = ""
         self._path = ""
         self._query = ""
@@ -102,6 +113,8 @@ class HttpConnection(asyncio.Protocol):
         self._waiting.clear()
         self._server.forget(self)
         self._gate.release()
+        if self._stream is not None:
+            self._stream.cut_off()
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
             exchange.hang_up()
@@ -129,12 +142,21 @@ class HttpConnection(asyncio.Protocol):
         except httptools.HttpParserError as error:
             self._refuse_parse(error)
             return
-        if self._is_in_head:
+        if self._stream is not None:
+            self._limit_trailers(len(data))
+        elif self._is_in_head:
             self._head_bytes += len(data) if was_in_head else 0
             if self._is_head_too_large():
                 self._refuse(Refusal(431, "Request header fields are too large."))
         elif self._body_bytes and self._exchange is None:
             self._wait(self._limits.body_stall_seconds, 408)
+
+    def _limit_trailers(self, arrived: int) -> None:
+        """What follows the last part of a streamed body is held to the limit of a head."""
+        self._trailing_bytes = self._trailing_bytes + arrived if self._body_bytes == self._body_before else 0
+        self._body_before = self._body_bytes
+        if self._trailing_bytes > self._limits.header_bytes:
+            self.abort()
 
     def eof_received(self) -> bool:
         return False
@@ -171,11 +193,7 @@ class HttpConnection(asyncio.Protocol):
         self._head_bytes = sum([len(name) + len(value) for name, value in self._raw_headers]) + len(self._path)
         if self._is_head_too_large():
             return Refusal(431, "Request header fields are too large.", self._method, self._path)
-        if "host" not in self._headers and self._parser.get_http_version() == "1.1":
-            return Refusal(400, "The Host header is missing.", self._method, self._path)
-        if not self._path.startswith("/") and self._path != "*":
-            return Refusal(400, "The request target is not a path.", self._method, self._path)
-        return None
+        return head_refusal(self._method, self._path, self._headers, self._parser.get_http_version())
 
     def _is_head_too_large(self) -> bool:
         return self._head_bytes > self._limits.header_bytes or len(self._raw_headers) > self._limits.header_count
@@ -183,12 +201,17 @@ class HttpConnection(asyncio.Protocol):
     def _expect_body(self) -> None:
         length = self._headers.get("content-length", "")
         small = self._small_bytes
+        is_streamed = False
         if length.isdigit() and int(length) <= small:  # below any limit: not worth asking
             self._body_limit = small
         else:
+            wants = self._server.wants_stream
+            is_streamed = wants is not None and wants(self._method, self._path, self._headers)
             self._body_limit = self._server.body_limit(self._method, self._path)
         expects_continue = self._headers.get("expect", "").lower() == "100-continue"
-        if length.isdigit() and int(length) > self._body_limit:
+        if is_streamed:
+            self._begin_reading(expects_continue=expects_continue)
+        elif length.isdigit() and int(length) > self._body_limit:
             if expects_continue:  # the client may never send the body, so the connection cannot be read on
                 self._refuse(self._too_large())
             else:
@@ -198,6 +221,26 @@ class HttpConnection(asyncio.Protocol):
         if self._exchange is None:
             self._wait(self._limits.body_stall_seconds, 408)
 
+    def _begin_reading(self, *, expects_continue: bool) -> None:
+        """Hand the request out now; its body follows through a stream."""
+        if expects_continue and self._is_quiet():
+            self._write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        self._stream = stream = RequestStream(self, self._limits.drained_bytes)
+        self._trailers_from = len(self._raw_headers)
+        self._trailing_bytes = self._body_before = 0
+        self._offer(HttpRequest(self._method, self._path, self._query, self._headers, b"", self._peer, stream))
+
+    def hold_reading(self) -> None:
+        """A stream is full (request_stream.Flow)."""
+        self._is_held = True
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        self._is_held = False
+        if self._is_reading and self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+
     def _is_quiet(self) -> bool:
         return self._exchange is None and not self._waiting
 
@@ -205,7 +248,9 @@ class HttpConnection(asyncio.Protocol):
         if self._is_refused:
             return
         self._body_bytes += len(part)
-        if self._is_skipping:
+        if self._stream is not None:
+            self._stream.feed(part)
+        elif self._is_skipping:
             if self._body_bytes > self._limits.drained_bytes:
                 self.abort()
         elif self._body_bytes > self._body_limit:
@@ -238,9 +283,15 @@ class HttpConnection(asyncio.Protocol):
         if self._is_skipping:
             self._end_skipping()
             return
+        if self._stream is not None:
+            stream, self._stream = self._stream, None
+            stream.end(collect_headers(self._raw_headers[self._trailers_from :]))
+            return
         parts = self._parts
         body = parts[0] if len(parts) == 1 else b"".join(parts)
-        request = HttpRequest(self._method, self._path, self._query, self._headers, body, self._peer)
+        self._offer(HttpRequest(self._method, self._path, self._query, self._headers, body, self._peer))
+
+    def _offer(self, request: HttpRequest) -> None:
         is_last = not self._parser.should_keep_alive()
         if self._exchange is None and not self._waiting and not self._is_dispatching:
             self._is_dispatching = True
@@ -272,12 +323,14 @@ class HttpConnection(asyncio.Protocol):
             else:
                 self._handle(item[0], is_last=item[1])
         self._is_dispatching = False
-        if not self._is_reading and not self._waiting and self._transport is not None:
+        if not self._is_reading and not self._waiting:
             self._is_reading = True
-            self._transport.resume_reading()
+            if not self._is_held:
+                self.resume_reading()
 
     def _handle(self, request: HttpRequest, *, is_last: bool) -> None:
         self.deadline = None
+        self._read_stream = request.stream
         self._exchange = exchange = Exchange(self, request.method, is_last=is_last or self._is_closing_soon)
         self._server.handle(request, exchange)
 
@@ -324,6 +377,8 @@ class HttpConnection(asyncio.Protocol):
             return
         self._exchange = None
         exchange.on_hang_up = None
+        if self._read_stream is not None:
+            self._read_stream.discard()
         if self._transport is None:
             return
         if exchange.is_last or (self._server.is_closing and not self._waiting):

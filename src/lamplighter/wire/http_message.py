@@ -9,6 +9,8 @@ from http import HTTPStatus
 
 import msgspec
 
+from lamplighter.wire.http_request_stream import RequestStream
+
 Headers = Sequence[tuple[str, str]]
 
 _BODILESS = frozenset({204, 304})
@@ -19,7 +21,7 @@ class HttpRequest(msgspec.Struct, frozen=True):
     """One complete request. `path` is raw (still percent-encoded), `query` what follows the question mark.
 
     Header names are lower-case; a repeated header is joined with commas. `peer` is the client's address ("" on a unix
-    socket).
+    socket). `stream` is set instead of `body` where the listener hands bodies over as they arrive.
     """
 
     method: str
@@ -28,6 +30,7 @@ class HttpRequest(msgspec.Struct, frozen=True):
     headers: dict[str, str]
     body: bytes
     peer: str
+    stream: RequestStream | None = None
 
 
 class HttpResponse(msgspec.Struct, frozen=True):
@@ -69,6 +72,17 @@ class Refusal(msgspec.Struct, frozen=True):
 
 Refuse = Callable[[Refusal], HttpResponse]
 BodyLimit = Callable[[str, str], int]
+# Whether the body of the request with this method, path and headers is wanted as it arrives.
+WantsStream = Callable[[str, str, dict[str, str]], bool]
+
+
+def head_refusal(method: str, path: str, headers: dict[str, str], version: str) -> Refusal | None:
+    """Why a request head that was parsed is refused all the same."""
+    if "host" not in headers and version == "1.1":
+        return Refusal(400, "The Host header is missing.", method, path)
+    if not path.startswith("/") and path != "*":
+        return Refusal(400, "The request target is not a path.", method, path)
+    return None
 
 
 def plain_refusal(refusal: Refusal) -> HttpResponse:
@@ -94,6 +108,14 @@ def render_head(status: int, headers: Headers, closing: str) -> bytes:
     if text.count("\n") != len(headers) or text.count("\r") != len(headers):
         text = "".join([f"{_one_line(name)}: {_one_line(value)}\r\n" for name, value in headers])
     return f"{status_line(status)}{text}{closing}".encode("latin-1", "replace")
+
+
+def render_request_head(method: str, target: str, headers: Headers, body_bytes: int) -> bytes:
+    """Request line and headers as bytes, up to the blank line. Raises ValueError when a header would split."""
+    if any("\r" in text or "\n" in text for header in headers for text in header):
+        raise ValueError("a header of a request cannot hold a line break")
+    text = "".join([f"{name}: {value}\r\n" for name, value in headers])
+    return f"{method} {target} HTTP/1.1\r\n{text}Content-Length: {body_bytes}\r\n\r\n".encode("latin-1", "replace")
 
 
 def _one_line(text: str) -> str:

@@ -22,6 +22,7 @@ from lamplighter.wire.http_message import (
     HttpResponse,
     Refusal,
     Refuse,
+    WantsStream,
     plain_refusal,
 )
 
@@ -55,12 +56,14 @@ class HttpServer:
         limits: HttpLimits | None = None,
         refuse: Refuse = plain_refusal,
         body_limit: BodyLimit | None = None,
+        wants_stream: WantsStream | None = None,
         clock: Clock | None = None,
     ) -> None:
         self._handler = handler
         self.limits = limits or HttpLimits()
         self.refuse = refuse
         self.body_limit: BodyLimit = body_limit or (lambda _method, _path: self.limits.body_bytes)
+        self.wants_stream = wants_stream
         self._clock = clock or SystemClock()
         self.monotonic = self._clock.monotonic
         self.is_closing = False
