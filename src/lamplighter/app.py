@@ -15,8 +15,10 @@ from dataclasses import dataclass
 
 from lamplighter.aws.operation import OperationRegistry
 from lamplighter.aws.service import load_service
+from lamplighter.aws_client.client import AwsClient, Place
 from lamplighter.config import Configuration
 from lamplighter.control.assembly import Control, ControlParts, build_control
+from lamplighter.control.s3_objects import S3Objects
 from lamplighter.environments.blueprint import Blueprint, Blueprints
 from lamplighter.environments.pools import EnvironmentPools, PoolSettings
 from lamplighter.frontends.authentication import Authenticator, OpenAuthenticator, SignedAuthenticator
@@ -43,6 +45,7 @@ from lamplighter.storage.blobs import BlobStore
 from lamplighter.storage.packages import PackageStore
 from lamplighter.storage.sqlite.engine import SqliteStorage
 from lamplighter.storage.storage import Storage, StorageFailed, StorageRefused
+from lamplighter.wire.http_client import HttpClient
 
 _log = logging.getLogger(__name__)
 
@@ -110,8 +113,9 @@ async def _serve(configuration: Configuration, ready: Ready) -> None:
         driver = await open_driver(configuration.driver, configuration.data_dir / "sandboxes")
         stack.push_async_callback(driver.close)
         compute = _build_compute(base, data, driver, stack)
-        control = _build_control(base, data, compute)
-        events = _build_events(base, data, control, stack)
+        client = _build_client(base, stack)
+        control = _build_control(base, data, compute, client)
+        events = _build_events(base, data, control, client, stack)
         door = _build_door(base, compute, control, events)
         listener = await _listen(base, data, control, door, events, stack)
         stack.callback(events.pause)
@@ -160,7 +164,8 @@ def _build_compute(base: Base, data: Data, driver: SandboxDriver, stack: AsyncEx
     return Compute(pools=pools, warm=warm)
 
 
-def _build_control(base: Base, data: Data, compute: Compute) -> Control:
+def _build_control(base: Base, data: Data, compute: Compute, client: AwsClient) -> Control:
+    place = Place(base.configuration.account_id, base.configuration.region)
     control = build_control(
         ControlParts(
             storage=data.storage,
@@ -169,6 +174,7 @@ def _build_control(base: Base, data: Data, compute: Compute) -> Control:
             ids=base.ids,
             limits=base.limits,
             link_secret=open_secret(base.configuration.data_dir / "link-secret", base.ids),
+            objects=S3Objects(client, place) if client.has("s3") else None,
             warm=compute.warm,
         )
     )
@@ -176,7 +182,13 @@ def _build_control(base: Base, data: Data, compute: Compute) -> Control:
     return control
 
 
-def _build_events(base: Base, data: Data, control: Control, stack: AsyncExitStack) -> AsyncPlane:
+def _build_client(base: Base, stack: AsyncExitStack) -> AwsClient:
+    http = HttpClient()
+    stack.callback(http.close)
+    return AwsClient(base.configuration.endpoints, http, base.clock)
+
+
+def _build_events(base: Base, data: Data, control: Control, client: AwsClient, stack: AsyncExitStack) -> AsyncPlane:
     configuration = base.configuration
     events = AsyncPlane(
         storage=data.storage,
@@ -190,6 +202,7 @@ def _build_events(base: Base, data: Data, control: Control, stack: AsyncExitStac
             queue_limit=configuration.async_queue_limit,
             time_scale=configuration.async_time_scale,
         ),
+        client=client,
     )
     stack.push_async_callback(events.close, configuration.drain_seconds)
     return events

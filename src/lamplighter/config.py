@@ -8,12 +8,15 @@ import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
+from lamplighter.aws_client.endpoints import Endpoint, Endpoints
+
 PREFIX = "LAMPLIGHTER_"
+_ENDPOINT_VARIABLE = re.compile(r"endpoints_(?P<service>[a-z0-9]+)_(?P<member>[a-z_]+)")
 MODES = ("up", "dev")
 DEFAULT_PORT = 4566
 DEFAULT_ACCOUNT = "000000000000"
@@ -32,7 +35,8 @@ class Configuration:
     `driver` None lets the machine decide; `insecure_listen` allows plain HTTP beyond loopback;
     `install_runtimes` lets a function's first use install a runtime from this machine's own interpreters.
     `async_concurrency` bounds the events that run at once, `async_queue_limit` those that wait; `async_time_scale`
-    below 1 shortens the minutes between retries, for tests.
+    below 1 shortens the minutes between retries, for tests. `endpoints` says where other AWS services are reached, by
+    service: [endpoints.sqs] with url, and region, access_key_id, secret_access_key, session_token where needed.
     """
 
     mode: str = "up"
@@ -51,6 +55,7 @@ class Configuration:
     async_concurrency: int = 128
     async_queue_limit: int = 1_000_000
     async_time_scale: float = 1.0
+    endpoints: Endpoints = field(default_factory=dict, repr=False)
     log_level: str = "warning"
 
     @property
@@ -97,6 +102,7 @@ def read_configuration(
         for name, value in environment.items()
         if name.startswith(PREFIX) and name.removeprefix(PREFIX) not in _ENVIRONMENT_ONLY
     }
+    _nest_endpoints(from_environment)
     file = given.pop("config", None) or environment.get(f"{PREFIX}CONFIG")
     settings: dict[str, Any] = {"data_dir": default_data_dir(environment, is_root=is_root)}
     if file:
@@ -106,6 +112,17 @@ def read_configuration(
     configuration = Configuration(**settings)
     _check_together(configuration)
     return configuration
+
+
+def _nest_endpoints(settings: dict[str, Any]) -> None:
+    """LAMPLIGHTER_ENDPOINTS_SQS_URL and its sisters as the table that a file would hold."""
+    endpoints: dict[str, dict[str, str]] = {}
+    for name in tuple(settings):
+        match = _ENDPOINT_VARIABLE.fullmatch(name)
+        if match:
+            endpoints.setdefault(match["service"], {})[match["member"]] = settings.pop(name)
+    if endpoints:
+        settings["endpoints"] = endpoints
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
@@ -208,6 +225,24 @@ def _scale(value: Any) -> float:
     return number
 
 
+def _endpoints(value: Any) -> Endpoints:
+    if not isinstance(value, dict) or not all(isinstance(members, dict) for members in value.values()):
+        raise TypeError("endpoints are tables: [endpoints.sqs] with a url")
+    return {service: _endpoint(service, members) for service, members in value.items()}
+
+
+def _endpoint(service: str, members: dict[str, Any]) -> Endpoint:
+    known = {member.name for member in fields(Endpoint)}
+    unknown = sorted(set(members) - known)
+    if unknown:
+        raise ValueError(f"{service} has {', '.join(unknown)}; known are {', '.join(sorted(known))}")
+    if not str(members.get("url", "")).startswith(("http://", "https://")):
+        raise ValueError(f"{service} needs a url that begins with http:// or https://")
+    if ("access_key_id" in members) != ("secret_access_key" in members):
+        raise ValueError(f"{service} needs access_key_id and secret_access_key together")
+    return Endpoint(**{name: str(member) for name, member in members.items()})
+
+
 def _flag(value: Any) -> bool:
     spoken = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
     if isinstance(value, bool):
@@ -240,8 +275,9 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "async_concurrency": _count,
     "async_queue_limit": _count,
     "async_time_scale": _scale,
+    "endpoints": _endpoints,
     "log_level": _one_of("debug", "info", "warning", "error"),
 }
 
-if frozenset(_READERS) != {field.name for field in fields(Configuration)}:
+if frozenset(_READERS) != {setting.name for setting in fields(Configuration)}:
     raise AssertionError("every setting needs a reader")

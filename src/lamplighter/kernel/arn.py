@@ -48,3 +48,8 @@ class Arn:
         if len(fields) != _FIELDS or fields[0] != "arn":
             return None
         return cls(*fields[1:])
+
+    @property
+    def text(self) -> str:
+        """The ARN put together again."""
+        return f"arn:{self.partition}:{self.service}:{self.region}:{self.account_id}:{self.resource}"

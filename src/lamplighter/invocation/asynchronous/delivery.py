@@ -22,6 +22,7 @@ class Delivery(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     created_at: float
     attributes: dict[str, str] = {}
     attempts: int = 0
+    trace_header: str = ""
 
     @property
     def blob_owner(self) -> str:

@@ -1,0 +1,22 @@
+"""S3: PutObject and GetObject, with the bucket in the path."""
+
+from urllib.parse import quote
+
+from lamplighter.aws_client.client import AwsClient, Place
+
+
+async def put_object(client: AwsClient, place: Place, bucket: str, key: str, body: bytes, content_type: str) -> None:
+    """Raises what AwsClient.call raises."""
+    headers = {"Content-Type": content_type}
+    await client.call("s3", place, method="PUT", path=_path(bucket, key), headers=headers, body=body)
+
+
+async def get_object(client: AwsClient, place: Place, bucket: str, key: str, version: str | None) -> bytes:
+    """Raises what AwsClient.call raises."""
+    query = f"versionId={quote(version, safe='')}" if version else ""
+    response = await client.call("s3", place, method="GET", path=_path(bucket, key), query=query)
+    return response.body
+
+
+def _path(bucket: str, key: str) -> str:
+    return f"/{quote(bucket, safe='')}/{quote(key, safe='/~')}"
