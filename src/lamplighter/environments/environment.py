@@ -19,14 +19,13 @@ from lamplighter.environments.machine import State, Trigger, after, is_allowed
 from lamplighter.environments.output import LogSink, LogTail
 from lamplighter.environments.platform_log import Report, platform_log
 from lamplighter.environments.runtime_api.answers import Answering
+from lamplighter.environments.runtime_api.listener import RuntimeApiListener
 from lamplighter.environments.runtime_api.next import send_event
-from lamplighter.environments.runtime_api.router import Router, listener_limits
 from lamplighter.environments.ticket import Ticket
 from lamplighter.kernel.clock import Clock
 from lamplighter.kernel.ids import Ids
 from lamplighter.kernel.limits import Limits
 from lamplighter.sandboxes.sandbox import ProcessExit, SandboxDriver
-from lamplighter.wire.http_server import HttpServer
 
 
 class Logs(Protocol):
@@ -81,7 +80,6 @@ class Environment:
         self._clock = platform.clock
         self._owner = owner
         self._loop = asyncio.get_running_loop()
-        self._router = Router(self)
         self._live: LiveSandbox | None = None
         self._ready: asyncio.Future[Fault | None] | None = None
         self._parked: list[Answering] = []
@@ -127,7 +125,8 @@ class Environment:
         if self.state is not State.INIT_FAILED:
             return fault
         error_type = None if fault.is_timeout else fault.error_type
-        self._write(self._platform_log.init_report(self._clock.now(), duration_ms, phase, error_type))
+        now = self._clock.now()
+        self._write(now, self._platform_log.init_report(now, duration_ms, phase, error_type))
         return fault
 
     async def _boot(self, limit_seconds: float) -> Fault | None:
@@ -136,13 +135,8 @@ class Environment:
         timer = self._loop.call_later(limit_seconds, self._settle_init, faults.timed_out(limit_seconds))
         try:
             sandbox = await self._platform.driver.start(self._blueprint.spec(self.id, self.log_stream))
-            server = HttpServer(
-                self._router.handle,
-                limits=listener_limits(self.response_limit),
-                refuse=self._router.refuse,
-                clock=self._clock,
-            )
-            self._live = LiveSandbox(sandbox, server, self._on_line, self._runtime_ended, self._platform.background)
+            listener = RuntimeApiListener(self, self._clock)
+            self._live = LiveSandbox(sandbox, listener, self._on_line, self._runtime_ended, self._platform.background)
             if self.state is not State.STARTING:
                 return Fault(faults.SANDBOX_FAILURE, "The execution environment was shut down")
             self._move(Trigger.SANDBOX_STARTED)
@@ -176,7 +170,7 @@ class Environment:
         self.request_id = event.request_id
         self._deadline_ms = int((now + remaining) * 1000)
         self._timer = self._loop.call_later(remaining, self._expire)
-        self._write(self._platform_log.start(now, event.request_id))
+        self._write(now, self._platform_log.start(now, event.request_id))
         self._hand_over()
 
     def _remaining(self, timeout_seconds: float) -> float:
@@ -201,7 +195,8 @@ class Environment:
         if fault is None and self.state is State.READY:
             self.invoke(ticket, started)
             return
-        self._write(self._platform_log.start(self._clock.now(), event.request_id))
+        now = self._clock.now()
+        self._write(now, self._platform_log.start(now, event.request_id))
         fault = fault or Fault(faults.SANDBOX_FAILURE, "The execution environment was shut down")
         if is_allowed(self.state, Trigger.SHUT_DOWN):
             self._move(Trigger.SHUT_DOWN)
@@ -247,7 +242,8 @@ class Environment:
         report = Report(
             event.request_id, duration_ms, billed_ms, self._memory_mib, init_ms, status, error_type, event.trace_header
         )
-        self._write(self._platform_log.end(self._clock.now(), report))
+        now = self._clock.now()
+        self._write(now, self._platform_log.end(now, report))
         tail = self._tail.take() if event.wants_log_tail else b""
         self._tail.clear()
         ticket.succeed(
@@ -304,8 +300,8 @@ class Environment:
         self._sink.write(int(self._clock.now() * 1000), line)
         self._tail.add(line)
 
-    def _write(self, lines: tuple[str, ...]) -> None:
-        timestamp_ms = int(self._clock.now() * 1000)
+    def _write(self, now: float, lines: tuple[str, ...]) -> None:
+        timestamp_ms = int(now * 1000)
         for line in lines:
             self._sink.write(timestamp_ms, line)
             self._tail.add(line)

@@ -13,6 +13,8 @@ LINE_BYTES = 262_144
 _READ_BYTES = 65_536
 # A function that prints without end must not keep the loop to itself: then the rest waits for the next turn.
 _DRAIN_READS = 256
+# How many messages are kept before they are cut down to the tail.
+_TAIL_PARTS = 128
 
 
 class LogSink(Protocol):
@@ -73,23 +75,21 @@ class LogTail:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._parts: list[str] = []
-        self._size = 0
 
     def add(self, message: str) -> None:
-        self._parts.append(message)
-        self._size += len(message)
-        if self._size > 4 * self._limit:
-            self._parts = ["".join(self._parts)[-self._limit :]]
-            self._size = len(self._parts[0])
+        parts = self._parts
+        parts.append(message if len(message) <= self._limit else message[-self._limit :])
+        if len(parts) > _TAIL_PARTS:
+            self._parts = ["".join(parts)[-self._limit :]]
 
     def take(self) -> bytes:
         """The tail so far; the next invoke starts with an empty one."""
         tail = "".join(self._parts).encode("utf-8", "replace")[-self._limit :]
-        self.clear()
+        self._parts.clear()
         return tail
 
     def clear(self) -> None:
-        self._parts, self._size = [], 0
+        self._parts.clear()
 
 
 class OutputReader:

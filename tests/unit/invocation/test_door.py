@@ -87,7 +87,7 @@ async def test_an_invoke_returns_what_the_function_answered() -> None:
     event = placement.event
     assert (event.request_id, event.payload, event.timeout_seconds) == ("id", b'{"n": 1}', 7)
     assert event.invoked_arn == ARN
-    assert event.trace_header == "Root=1-684ee180-000000000000000000000001;Parent=0000000000000002;Sampled=0"
+    assert event.trace_header == "Root=1-684ee180-000000000000000000000000;Parent=0000000000000001;Sampled=0"
 
 
 async def test_what_the_caller_says_about_itself_reaches_the_runtime() -> None:

@@ -12,6 +12,11 @@ from lamplighter.wire.http_message import Headers, HttpResponse
 JSON_HEADERS: Headers = (("Content-Type", "application/json"),)
 TEXT_HEADERS: Headers = (("Content-Type", "text/plain; charset=utf-8"),)
 _ACCEPTED_BODY = b'{"status":"OK"}\n'
+# The whole answer to a response or error, for connections that need nothing else said.
+ACCEPTED = b"HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (
+    len(_ACCEPTED_BODY),
+    _ACCEPTED_BODY,
+)
 
 
 class Answering(Protocol):

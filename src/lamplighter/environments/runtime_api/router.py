@@ -9,31 +9,12 @@ from lamplighter.environments.runtime_api.init_error import handle_init_error
 from lamplighter.environments.runtime_api.next import handle_next
 from lamplighter.environments.runtime_api.peer import Peer
 from lamplighter.environments.runtime_api.response import handle_response
-from lamplighter.wire.http_message import HttpLimits, HttpRequest, HttpResponse, Refusal
+from lamplighter.wire.http_message import HttpRequest, HttpResponse, Refusal
 
 _NEXT = "/2018-06-01/runtime/invocation/next"
 _INIT_ERROR = "/2018-06-01/runtime/init/error"
 _INVOCATION = "/2018-06-01/runtime/invocation/"
 _PING = "/2018-06-01/ping"
-
-_HEADER_BYTES = 2 * 1024 * 1024
-_CONNECTIONS = 64
-
-
-def listener_limits(response_bytes: int) -> HttpLimits:
-    """What one runtime may send. Python's client puts an X-Ray cause of up to 1 MiB into a header.
-
-    There is no time limit: the invoke has one, and a frozen environment must find its connections as it left them.
-    """
-    return HttpLimits(
-        header_bytes=_HEADER_BYTES,
-        body_bytes=response_bytes,
-        connections=_CONNECTIONS,
-        header_seconds=None,
-        body_stall_seconds=None,
-        idle_seconds=None,
-        write_stall_seconds=None,
-    )
 
 
 class Router:

@@ -1,0 +1,159 @@
+"""One connection of a runtime, with a short way for the calls that it makes for every invoke.
+
+A runtime client sends the same bytes over and over: the same poll, and response heads that differ by request id and
+length only. What the general HTTP connection has parsed once is recognised by comparison afterwards, which saves half
+of the server's work for a warm invoke; whatever looks different in the least goes the general way. Must not know pools.
+"""
+
+from lamplighter.environments.machine import State
+from lamplighter.environments.runtime_api.answers import ACCEPTED
+from lamplighter.environments.runtime_api.peer import Peer
+from lamplighter.wire.http_connection import HttpConnection, Owner
+from lamplighter.wire.http_message import Headers, status_line
+
+_INVOCATION = b"POST /2018-06-01/runtime/invocation/"
+_POLL = b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\n"
+_RESPONSE = b"/response HTTP/1.1\r\n"
+_LENGTH = b"\r\ncontent-length:"
+_END = b"\r\n\r\n"
+# Heads with these are rare and mean something: they are never recognised.
+_SPECIAL = (b"\r\ntransfer-encoding:", b"\r\nexpect:", b"\r\nconnection:", b"\r\nlambda-runtime-function-")
+_LONGEST_HEAD = 4096
+_HELD_BYTES = 1024 * 1024
+_COPY_BYTES = 65_536
+
+
+class RuntimeConnection(HttpConnection):
+    """A connection that is itself the exchange of a poll that came the short way."""
+
+    def __init__(self, server: Owner, peer: Peer) -> None:
+        super().__init__(server)
+        self._environment = peer
+        self._is_mid_message = False
+        self._is_parked = False
+        self._held = b""
+        self._known_poll = b""
+        # A known response head without its request id and without its length: (before the length, behind it).
+        self._known_response: tuple[bytes, bytes] | None = None
+        self._content_type = "application/json"
+        self._missing = 0
+        self._pieces: list[bytes] = []
+
+    def on_message_begin(self) -> None:
+        self._is_mid_message = True
+        super().on_message_begin()
+
+    def on_message_complete(self) -> None:
+        self._is_mid_message = False
+        super().on_message_complete()
+
+    def data_received(self, data: bytes) -> None:
+        if self._is_parked:
+            self._hold(data)
+        elif self._missing:
+            self._take_body(data)
+        elif self._is_mid_message or not self._is_free():
+            super().data_received(data)
+        elif data == self._known_poll and self._environment.state is State.RESPONDED:
+            self._is_parked = True
+            self._environment.runtime_polled(self)
+        elif self._known_response is None or not self._take_response(data, *self._known_response):
+            super().data_received(data)
+            self._learn(data)
+
+    def _is_free(self) -> bool:
+        """Whether nothing is in progress, so that the next byte begins a request."""
+        return self._exchange is None and not self._waiting and not self._is_refused and not self._is_closing_soon
+
+    # --- learning, from what the general way has just taken
+
+    def _learn(self, data: bytes) -> None:
+        end = data.find(_END) + len(_END)
+        if end < len(_END) or end > _LONGEST_HEAD:
+            return
+        head = data[:end]
+        lowered = head.lower()
+        if any(name in lowered for name in _SPECIAL):
+            return
+        if head.startswith(_POLL) and head == data and _LENGTH not in lowered:
+            self._known_poll = data
+        elif head.startswith(_INVOCATION) and lowered.count(_LENGTH) == 1:
+            start = head.find(_RESPONSE)
+            length = lowered.find(_LENGTH) + len(_LENGTH)
+            length += len(head[length:]) - len(head[length:].lstrip(b" "))
+            if start > 0:
+                self._known_response = head[start:length], head[head.find(b"\r\n", length) :]
+                self._content_type = self._headers.get("content-type", "application/json")
+
+    # --- the short way of a response
+
+    def _take_response(self, data: bytes, before: bytes, behind: bytes) -> bool:
+        """Whether `data` begins with a known head for the invoke in progress."""
+        environment = self._environment
+        start = _INVOCATION + environment.request_id.encode() + before
+        if environment.state is not State.INVOKING or not data.startswith(start):
+            return False
+        digits_end = data.find(b"\r\n", len(start))
+        digits = data[len(start) : digits_end]
+        if not digits.isdigit() or len(digits) > 9 or not data.startswith(behind, digits_end):  # noqa: PLR2004  # < 1 GB
+            return False
+        length = int(digits)
+        if length > environment.response_limit:
+            return False
+        body = data[digits_end + len(behind) :]
+        self._missing = length
+        if body or not length:
+            self._take_body(body)
+        return True
+
+    def _take_body(self, data: bytes) -> None:
+        surplus = data[self._missing :] if len(data) > self._missing else b""
+        piece = data[: self._missing] if surplus else data
+        self._missing -= len(piece)
+        if self._missing or self._pieces:
+            self._pieces.append(piece)
+        if self._missing:
+            return
+        pieces, self._pieces = self._pieces, []
+        if self._environment.state is State.INVOKING:
+            self._write(ACCEPTED)
+            self._environment.runtime_responded(b"".join(pieces) if pieces else piece, self._content_type)
+        else:
+            # The invoke ended under it (its time was up): the sandbox is on its way out, and so is this connection.
+            self.abort()
+        if surplus:
+            self.data_received(surplus)
+
+    # --- the short way of a poll: this connection is the exchange
+
+    @property
+    def is_gone(self) -> bool:
+        return self._transport is None or self._transport.is_closing()
+
+    def send(self, status: int, headers: Headers = (), body: bytes = b"") -> bool:
+        """Answer the poll, then go on with what came meanwhile."""
+        if not self._is_parked or self._transport is None or self._transport.is_closing():
+            return False
+        self._is_parked = False
+        fields = "".join([f"{name}: {value}\r\n" for name, value in headers])
+        if fields.count("\n") != len(headers):
+            fields = "".join([f"{name}: {_one_line(value)}\r\n" for name, value in headers])
+        head = f"{status_line(status)}{fields}Content-Length: {len(body)}\r\n\r\n".encode("latin-1", "replace")
+        if len(body) <= _COPY_BYTES:
+            self._transport.write(head + body)
+        else:
+            self._transport.writelines((head, body))
+        if self._held:
+            held, self._held = self._held, b""
+            self.data_received(held)
+        return True
+
+    def _hold(self, data: bytes) -> None:
+        """Bytes behind a poll that is not answered yet: a pipelining client. They wait for their turn."""
+        self._held += data
+        if len(self._held) > _HELD_BYTES:
+            self.abort()
+
+
+def _one_line(text: str) -> str:
+    return text.replace("\r", " ").replace("\n", " ")
