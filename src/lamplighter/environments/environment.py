@@ -18,7 +18,8 @@ from lamplighter.environments.live_sandbox import LiveSandbox
 from lamplighter.environments.machine import State, Trigger, after, is_allowed
 from lamplighter.environments.output import LogSink, LogTail
 from lamplighter.environments.platform_log import Report, platform_log
-from lamplighter.environments.runtime_api.answers import Answering
+from lamplighter.environments.response_stream import CollectedResponse, relay
+from lamplighter.environments.runtime_api.answers import Answering, answer_stream
 from lamplighter.environments.runtime_api.listener import RuntimeApiListener
 from lamplighter.environments.runtime_api.next import send_event
 from lamplighter.environments.ticket import Ticket
@@ -26,6 +27,7 @@ from lamplighter.kernel.clock import Clock
 from lamplighter.kernel.ids import Ids
 from lamplighter.kernel.limits import Limits
 from lamplighter.sandboxes.sandbox import ProcessExit, SandboxDriver
+from lamplighter.wire.http_request_stream import RequestStream
 
 
 class Logs(Protocol):
@@ -269,6 +271,27 @@ class Environment:
     def runtime_responded(self, payload: bytes, content_type: str) -> None:
         self._move(Trigger.RESPONSE)
         self._owner.environment_responded(self, self._conclude(payload, None, "success", content_type))
+
+    def runtime_streams(self, body: RequestStream, content_type: str, exchange: Answering) -> None:
+        ticket = self._ticket
+        self._move(Trigger.RESPONSE_BEGUN)
+        if ticket is not None:
+            relaying = self._relay(ticket, body, content_type, exchange)
+            self._platform.background.spawn(relaying, f"stream of {self.request_id}")
+
+    async def _relay(self, ticket: Ticket, body: RequestStream, content_type: str, exchange: Answering) -> None:
+        collected = CollectedResponse()
+        if ticket.event.wants_stream:
+            end = await relay(body, ticket.open_stream(content_type), self._platform.limits.streamed_response_bytes)
+        else:
+            end = await relay(body, collected, self.response_limit)
+        if self._ticket is not ticket:
+            return  # its time was up, or the runtime has died
+        self._move(Trigger.RESPONSE_ENDED)
+        answer_stream(exchange, end.error_type, self.response_limit)
+        payload = collected.payload() if end.error_type is None else end.error_body
+        status = "success" if end.error_type is None else "error"
+        self._owner.environment_responded(self, self._conclude(payload, end.error_type, status, content_type))
 
     def runtime_reported_error(self, payload: bytes, content_type: str, error_type: str) -> None:
         self._move(Trigger.ERROR)

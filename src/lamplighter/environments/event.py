@@ -18,6 +18,7 @@ class InvokeEvent(msgspec.Struct, frozen=True):
     cognito_identity: str = ""
     tenant_id: str = ""
     wants_log_tail: bool = False
+    wants_stream: bool = False
 
 
 class Outcome(msgspec.Struct, frozen=True):

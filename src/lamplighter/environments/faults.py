@@ -16,12 +16,14 @@ RUNTIME_EXIT = "Runtime.ExitError"
 RUNTIME_OUT_OF_MEMORY = "Runtime.OutOfMemory"
 RUNTIME_INVALID_ENTRYPOINT = "Runtime.InvalidEntrypoint"
 RUNTIME_INVALID_RESPONSE_MODE = "Runtime.InvalidResponseModeHeader"
+RUNTIME_TRUNCATED_RESPONSE = "Runtime.TruncatedResponse"
 RUNTIME_UNKNOWN = "Runtime.Unknown"
 FUNCTION_UNKNOWN = "Function.Unknown"
 FUNCTION_RESPONSE_TOO_LARGE = "Function.ResponseSizeTooLarge"
 SANDBOX_TIMED_OUT = "Sandbox.Timedout"
 SANDBOX_FAILURE = "Sandbox.Failure"
 
+_WITHOUT_REQUEST_ID = (FUNCTION_RESPONSE_TOO_LARGE, RUNTIME_TRUNCATED_RESPONSE)
 _VALID_TYPE = re.compile(r"(Runtime|Function)\.[A-Z][a-zA-Z]+")
 
 # The names that Go's os/exec, and so Lambda, prints for signals.
@@ -60,7 +62,7 @@ class Fault:
         """The body of the answer to the invoke that suffered it."""
         if self.body is not None:
             return self.body
-        if self.error_type == FUNCTION_RESPONSE_TOO_LARGE:
+        if self.error_type in _WITHOUT_REQUEST_ID:
             return msgspec.json.encode({"errorMessage": self.message, "errorType": self.error_type})
         message = f"RequestId: {request_id} Error: {self.message}"
         return msgspec.json.encode({"errorType": self.error_type, "errorMessage": message})
@@ -87,6 +89,10 @@ def timed_out(timeout_seconds: float) -> Fault:
 def response_too_large(limit: int) -> Fault:
     message = f"Response payload size exceeded maximum allowed payload size ({limit} bytes)."
     return Fault(FUNCTION_RESPONSE_TOO_LARGE, message)
+
+
+def response_truncated() -> Fault:
+    return Fault(RUNTIME_TRUNCATED_RESPONSE, "Response payload was truncated: the runtime closed its connection.")
 
 
 def reported_type(header: str) -> str:

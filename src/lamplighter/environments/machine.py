@@ -1,6 +1,6 @@
 """The life of an execution environment as a table: every transition that is not written here is illegal.
 
-    STARTING -> INIT -> READY <-> INVOKING -> RESPONDED -> READY ... -> SHUTDOWN -> DEAD
+    STARTING -> INIT -> READY -> INVOKING (-> STREAMING) -> RESPONDED -> READY ... -> SHUTDOWN -> DEAD
 
 Init covers everything up to the first /next. RESPONDED lies between the answer to an invoke and the following /next:
 the environment is not yet free. FROZEN and RESTORING are entered from READY and before it. Pure: must not know
@@ -20,6 +20,7 @@ class State(IntEnum):
     FROZEN = auto()
     RESTORING = auto()
     INVOKING = auto()
+    STREAMING = auto()
     RESPONDED = auto()
     SHUTDOWN = auto()
     DEAD = auto()
@@ -33,6 +34,8 @@ class Trigger(IntEnum):
     INIT_ERROR = auto()
     INVOKE = auto()
     RESPONSE = auto()
+    RESPONSE_BEGUN = auto()
+    RESPONSE_ENDED = auto()
     ERROR = auto()
     FREEZE = auto()
     THAW = auto()
@@ -66,6 +69,9 @@ TRANSITIONS: dict[tuple[State, Trigger], State] = {
     (State.READY, Trigger.INVOKE): State.INVOKING,
     (State.INVOKING, Trigger.RESPONSE): State.RESPONDED,
     (State.INVOKING, Trigger.ERROR): State.RESPONDED,
+    (State.INVOKING, Trigger.RESPONSE_BEGUN): State.STREAMING,
+    (State.STREAMING, Trigger.RESPONSE_ENDED): State.RESPONDED,
+    (State.STREAMING, Trigger.FAIL): State.SHUTDOWN,
     (State.INVOKING, Trigger.FAIL): State.SHUTDOWN,
     (State.RESPONDED, Trigger.NEXT): State.READY,
     (State.RESPONDED, Trigger.FAIL): State.SHUTDOWN,
@@ -88,6 +94,7 @@ RUNTIME_STATE_NAMES: dict[State, str] = {
     State.FROZEN: "Ready",
     State.RESTORING: "Restoring",
     State.INVOKING: "Running",
+    State.STREAMING: "RuntimeInvocationResponseState",
     State.RESPONDED: "RuntimeResponseSentState",
     State.SHUTDOWN: "RuntimeResponseSentState",
     State.DEAD: "RuntimeResponseSentState",

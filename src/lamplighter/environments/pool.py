@@ -13,7 +13,6 @@ from typing import Protocol
 from lamplighter.environments.blueprint import Blueprint
 from lamplighter.environments.capacity import Capacity
 from lamplighter.environments.environment import Environment, Platform
-from lamplighter.environments.machine import State
 from lamplighter.environments.placement import SETTLING_SECONDS, Situation, decide
 from lamplighter.environments.ticket import Ticket
 from lamplighter.resources.functions.model import FunctionConfiguration
@@ -282,8 +281,3 @@ class Pool:
             ticket.fail(VersionGone())
         for environment in tuple(self._alive):
             environment.shut_down()
-
-    @property
-    def is_working(self) -> bool:
-        """Whether an invoke runs or waits."""
-        return bool(self._waiting) or any(environment.state is State.INVOKING for environment in self._alive)

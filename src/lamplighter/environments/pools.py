@@ -97,12 +97,6 @@ class EnvironmentPools:
             if known.qualified_arn == qualified_arn and known.content_revision != content_revision:
                 pool.retire()
 
-    def function_deleted(self, function_arn: str) -> None:
-        """Drain the environments of every version."""
-        for pool in tuple(self._pools.values()):
-            if pool.configuration.arn == function_arn:
-                pool.retire()
-
     # --- what pools ask (pool.House)
 
     def make_room(self, memory_mib: int) -> bool:

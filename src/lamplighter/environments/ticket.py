@@ -8,21 +8,32 @@ import asyncio
 from collections.abc import Callable
 
 from lamplighter.environments.event import InvokeEvent, Outcome
+from lamplighter.environments.response_stream import StreamedResponse
 
 
 class Ticket:
-    """`future` is what the caller waits for."""
+    """`future` is what the caller waits for; it is set early, and `stream` with it, when the response is streamed."""
 
-    __slots__ = ("_on_end", "event", "future", "queued_at")
+    __slots__ = ("_on_end", "event", "future", "queued_at", "stream")
 
     def __init__(self, event: InvokeEvent, on_end: Callable[[], None]) -> None:
         self.event = event
         self.future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self.stream: StreamedResponse | None = None
         self.queued_at = 0.0
         self._on_end: Callable[[], None] | None = on_end
 
+    def open_stream(self, content_type: str) -> StreamedResponse:
+        """The caller gets the response as it is produced, beginning now; `succeed` tells how it ended."""
+        self.stream = StreamedResponse()
+        if not self.future.done():
+            self.future.set_result(Outcome(b"", content_type=content_type))
+        return self.stream
+
     def succeed(self, outcome: Outcome) -> None:
         self._end()
+        if self.stream is not None:
+            self.stream.finish(outcome)
         if not self.future.done():
             self.future.set_result(outcome)
 

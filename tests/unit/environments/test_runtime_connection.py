@@ -165,9 +165,6 @@ async def warmed(client: Client, peer: Peer, invokes: int = 3) -> int:
     return invokes + 1
 
 
-Refused = tuple[Callable[[int], bytes], int, str]
-
-
 @pytest.mark.parametrize(
     ("call", "status", "error_type"),
     [

@@ -6,6 +6,7 @@ from typing import Protocol
 
 import msgspec
 
+from lamplighter.environments.faults import FUNCTION_RESPONSE_TOO_LARGE, RUNTIME_TRUNCATED_RESPONSE
 from lamplighter.environments.machine import RUNTIME_STATE_NAMES, State
 from lamplighter.wire.http_message import Headers, HttpResponse
 
@@ -51,6 +52,17 @@ def refuse_response_mode(exchange: Answering) -> None:
 def too_large(limit: int) -> HttpResponse:
     message = f"Exceeded maximum allowed payload size ({limit} bytes)."
     return HttpResponse(413, JSON_HEADERS, error_body("RequestEntityTooLarge", message))
+
+
+def answer_stream(exchange: Answering, error_type: str | None, limit: int) -> None:
+    """A streamed response has ended, well or not; an error that the function reported itself is accepted too."""
+    if error_type == FUNCTION_RESPONSE_TOO_LARGE:
+        refusal = too_large(limit)
+        exchange.send(refusal.status, refusal.headers, refusal.body)
+    elif error_type == RUNTIME_TRUNCATED_RESPONSE:
+        exchange.send(400, JSON_HEADERS, error_body("TruncatedHTTPRequest", "HTTP request detected as truncated"))
+    else:
+        accept(exchange)
 
 
 def error_body(error_type: str, message: str) -> bytes:

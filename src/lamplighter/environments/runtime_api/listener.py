@@ -5,6 +5,7 @@ Must not know sandboxes: it is given a socket that listens already.
 
 from lamplighter.environments.runtime_api.connection import RuntimeConnection
 from lamplighter.environments.runtime_api.peer import Peer
+from lamplighter.environments.runtime_api.response import wants_stream
 from lamplighter.environments.runtime_api.router import Router
 from lamplighter.kernel.clock import Clock
 from lamplighter.wire.http_connection import HttpConnection
@@ -36,7 +37,13 @@ class RuntimeApiListener(HttpServer):
 
     def __init__(self, peer: Peer, clock: Clock) -> None:
         router = Router(peer)
-        super().__init__(router.handle, limits=listener_limits(peer.response_limit), refuse=router.refuse, clock=clock)
+        super().__init__(
+            router.handle,
+            limits=listener_limits(peer.response_limit),
+            refuse=router.refuse,
+            wants_stream=wants_stream,
+            clock=clock,
+        )
         self._peer = peer
 
     def _connect(self) -> HttpConnection:

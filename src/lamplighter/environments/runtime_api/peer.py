@@ -4,6 +4,7 @@ from typing import Protocol
 
 from lamplighter.environments.machine import State
 from lamplighter.environments.runtime_api.answers import Answering
+from lamplighter.wire.http_request_stream import RequestStream
 
 
 class Peer(Protocol):
@@ -25,6 +26,10 @@ class Peer(Protocol):
         ...
 
     def runtime_responded(self, payload: bytes, content_type: str) -> None: ...
+
+    def runtime_streams(self, body: RequestStream, content_type: str, exchange: Answering) -> None:
+        """The runtime responds with a stream; `exchange` is answered when it has ended."""
+        ...
 
     def runtime_reported_error(self, payload: bytes, content_type: str, error_type: str) -> None: ...
 
