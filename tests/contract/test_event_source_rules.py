@@ -67,6 +67,10 @@ NO_PATTERN = "Invalid filter pattern definition."
     [
         ({"EventSourceArn": QUEUE, "BatchSize": 11}, WINDOW),
         (
+            {"EventSourceArn": f"{QUEUE}.fifo", "BatchSize": 100, "MaximumBatchingWindowInSeconds": 5},
+            "Batching window is not supported for FIFO queues",
+        ),
+        (
             {"EventSourceArn": QUEUE, "StartingPosition": "LATEST"},
             "StartingPosition is not valid for SQS event sources.",
         ),
@@ -108,8 +112,7 @@ def test_rules_between_members_in_aws_words(client: Any, members: Any, words: st
 @pytest.mark.parametrize(
     "members",
     [
-        {"EventSourceArn": f"{QUEUE}.fifo", "BatchSize": 11, "MaximumBatchingWindowInSeconds": 1},
-        {"EventSourceArn": f"{QUEUE}.fifo", "MaximumBatchingWindowInSeconds": 1},
+        {"EventSourceArn": f"{QUEUE}.fifo", "BatchSize": 11},
         {"EventSourceArn": STREAM, "StartingPosition": "LATEST", "MaximumRecordAgeInSeconds": 59},
         {"EventSourceArn": STREAM, "StartingPosition": "AT_TIMESTAMP", "StartingPositionTimestamp": 33_000_000_000},
         {"EventSourceArn": STREAM, "StartingPosition": "LATEST", "ScalingConfig": {"MaximumConcurrency": 5}},

@@ -145,6 +145,10 @@ def test_permissions_are_refused_in_awss_words(client: Any) -> None:
     assert refused(Qualifier="7")[2] == f"Function not found: {ARN}:refusing:7"
     assert refused(FunctionName="absent")[2] == f"Function not found: {ARN}:absent"
     assert refused(RevisionId="other")[:2] == (412, "PreconditionFailedException")
+    assert refused(FunctionUrlAuthType="NONE") == (
+        *invalid,
+        "FunctionUrlAuthType is only supported for lambda:InvokeFunctionUrl action",
+    )
 
 
 def test_the_last_permission_takes_the_policy_along(client: Any) -> None:
@@ -162,6 +166,22 @@ def test_the_last_permission_takes_the_policy_along(client: Any) -> None:
         404,
         "ResourceNotFoundException",
         "No policy is associated with the given resource.",
+    )
+
+
+def test_a_statement_is_looked_for_before_revisions_are_compared(client: Any) -> None:
+    create_active(client, "revised")
+    add(client, "revised", "s")
+    stale = {"FunctionName": "revised", "RevisionId": "0b2f6c1e-5b1e-4a55-9c3b-0a2b7d1f9c11"}
+
+    assert refusal(client.remove_permission, StatementId="x", **stale)[0] == 404
+    assert refusal(client.remove_permission, StatementId="s", **stale)[:2] == (412, "PreconditionFailedException")
+    revision = client.get_policy(FunctionName="revised")["RevisionId"]
+    client.remove_permission(FunctionName="revised", StatementId="s", RevisionId=revision)
+    assert refusal(client.remove_permission, FunctionName="absent", StatementId="s") == (
+        404,
+        "ResourceNotFoundException",
+        f"No policy found for: {ARN}:absent",
     )
 
 

@@ -18,9 +18,9 @@ from lamplighter.resources.aliases.rules import alias_to_get_not_found
 from lamplighter.resources.aliases.table import get_alias, put_alias
 from lamplighter.resources.functions.names import LATEST, FunctionName, is_alias
 from lamplighter.resources.functions.rules import check_revision
-from lamplighter.resources.functions.table import Reader, put_function, put_version, with_latest
+from lamplighter.resources.functions.table import Reader, get_function, put_function, put_version, with_latest
 from lamplighter.resources.policies.model import PolicyRecord
-from lamplighter.resources.policies.rules import add_statement, remove_statement, statement_of
+from lamplighter.resources.policies.rules import add_statement, no_policy_of, remove_statement, statement_of
 from lamplighter.resources.policies.table import get_policy, put_policy
 from lamplighter.storage.storage import Transaction
 
@@ -47,10 +47,18 @@ class PolicyOperations:
 
     @operation("RemovePermission")
     async def remove_permission(self, request: Request, context: RequestContext) -> Response:
+        """AWS looks for the statement before it compares revisions, and has words of its own for a missing function."""
         name = address_function(request, context, "lambda:RemovePermission")
+        if get_function(self._plane.storage, name.account_id, name.region, name.name) is None:
+            raise no_policy_of(name.arn)
         statement_id, revision_id = request["StatementId"], self._plane.ids.uuid()
         await change_policy(
-            self._plane, name, request, revision_id, lambda policy: remove_statement(policy, statement_id, revision_id)
+            self._plane,
+            name,
+            request,
+            revision_id,
+            lambda policy: remove_statement(policy, statement_id, revision_id),
+            is_guarded_last=True,
         )
         return {}
 
@@ -65,13 +73,25 @@ class PolicyOperations:
 
 
 async def change_policy(
-    plane: ControlPlane, name: FunctionName, request: Request, revision_id: str, change: Change
+    plane: ControlPlane,
+    name: FunctionName,
+    request: Request,
+    revision_id: str,
+    change: Change,
+    *,
+    is_guarded_last: bool = False,
 ) -> PolicyRecord:
-    """Change policy and revision in one transaction."""
+    """Change policy and revision in one transaction.
+
+    The request's RevisionId must be the current one; `is_guarded_last` lets what `change` refuses be said before.
+    """
 
     def decide(transaction: Transaction) -> PolicyRecord:
-        check_revision(request.get("RevisionId"), revision_of(transaction, name))
+        current = revision_of(transaction, name)
+        if not is_guarded_last:
+            check_revision(request.get("RevisionId"), current)
         changed = change(get_policy(transaction, name.qualified_arn))
+        check_revision(request.get("RevisionId"), current)
         put_policy(transaction, name.qualified_arn, changed)
         _revise(transaction, name, revision_id)
         return changed

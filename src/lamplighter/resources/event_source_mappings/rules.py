@@ -162,12 +162,12 @@ def _check_members(kind: SourceKind, members: Mapping[str, Any]) -> None:
 
 def _check_batch(kind: SourceKind, members: Mapping[str, Any]) -> None:
     size, window = members["BatchSize"], members.get("MaximumBatchingWindowInSeconds", 0)
+    if kind is SQS_FIFO and window > 0:
+        raise InvalidParameterValueException("Batching window is not supported for FIFO queues")
     if size > kind.batch_limit:
         raise InvalidParameterValueException(
             f"Batch size must be less than or equal to {kind.batch_limit} for FIFO queues."
         )
-    if kind is SQS_FIFO and window > 0:
-        raise InvalidParameterValueException("Batching window is not supported for FIFO queues.")
     if kind is SQS and size > _SMALL_BATCH and window == 0:
         raise InvalidParameterValueException(
             "Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10"

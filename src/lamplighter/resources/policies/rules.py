@@ -16,6 +16,7 @@ from lamplighter.kernel.arn import partition_of
 from lamplighter.resources.policies.model import PolicyRecord
 
 _MOST_BYTES = 20_480
+_INVOKE_URL = "lambda:InvokeFunctionUrl"
 _SERVICE = re.compile(r"[a-zA-Z0-9-]+(\.[a-zA-Z0-9-]+)*\.(amazonaws\.com(\.cn)?|alexa\.com)|[a-z-]+\.amazon\.com")
 _ACCOUNT = re.compile(r"\d{12}")
 _IDENTITY = re.compile(r"arn:aws[a-zA-Z-]*:(iam|sts)::\d{12}:.+")
@@ -35,6 +36,8 @@ _CONDITIONS = {
 # Any: a policy statement is a JSON object of AWS's own grammar.
 def statement_of(permission: Mapping[str, Any], resource: str, region: str) -> dict[str, Any]:
     """The statement that a request to add a permission asks for."""
+    if permission.get("FunctionUrlAuthType") and permission["Action"] != _INVOKE_URL:
+        raise InvalidParameterValueException(f"FunctionUrlAuthType is only supported for {_INVOKE_URL} action")
     statement: dict[str, Any] = {
         "Sid": permission["StatementId"],
         "Effect": "Allow",
@@ -93,6 +96,11 @@ def remove_statement(policy: PolicyRecord | None, statement_id: str, revision_id
         raise ResourceNotFoundException(f"Statement {statement_id} is not found in resource policy.")
     kept = tuple(statement for statement in policy.statements if statement.get("Sid") != statement_id)
     return replace(policy, statements=kept, revision_id=revision_id)
+
+
+def no_policy_of(function_arn: str) -> ResourceNotFoundException:
+    """Of a function that is not there."""
+    return ResourceNotFoundException(f"No policy found for: {function_arn}")
 
 
 def no_policy() -> ResourceNotFoundException:
