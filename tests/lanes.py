@@ -63,6 +63,7 @@ def main(arguments: list[str]) -> int:
     options = _options(arguments)
     leftovers.become_reaper()
     scratch = Path(mkdtemp(prefix="ll-test-"))
+    scratch.chmod(0o711)  # tests that become another user pass through it
     marks = ("lamplighter", scratch.name)
     before = leftovers.snapshot(marks)
     deadline = time.monotonic() + TOTAL_SECONDS
