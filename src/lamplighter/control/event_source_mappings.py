@@ -8,10 +8,10 @@ from msgspec.structs import replace
 from lamplighter.aws.errors import ResourceNotFoundException
 from lamplighter.aws.operation import Request, Response, operation
 from lamplighter.control import pagination
-from lamplighter.control.addressing import address_function
+from lamplighter.control.addressing import check_own_account
 from lamplighter.control.plane import ControlPlane, require_function, require_version
 from lamplighter.identity.context import RequestContext
-from lamplighter.kernel.arn import Arn, lambda_arn
+from lamplighter.kernel.arn import Arn
 from lamplighter.resources.event_source_mappings import rules
 from lamplighter.resources.event_source_mappings.model import EventSourceMapping
 from lamplighter.resources.event_source_mappings.table import (
@@ -22,7 +22,7 @@ from lamplighter.resources.event_source_mappings.table import (
     list_mappings,
     put_mapping,
 )
-from lamplighter.resources.functions.names import FunctionName
+from lamplighter.resources.functions.names import FunctionName, locate_function
 from lamplighter.resources.functions.table import Reader
 from lamplighter.resources.tags.rules import check_tags
 from lamplighter.resources.tags.table import put_tags
@@ -46,7 +46,8 @@ class EventSourceMappingOperations:
         kind = rules.recognise(request)
         uuid = self._plane.ids.uuid()
         members = rules.first_members(kind, request, uuid, context.now)
-        name = address_function(request, context, "lambda:CreateEventSourceMapping")
+        name = _locate(request, context, "lambda:CreateEventSourceMapping")
+        context.authorise("lambda:CreateEventSourceMapping", "*", **_about(name.qualified_arn))
         tags = check_tags({}, request.get("Tags") or {}, self._plane.limits.tags_per_resource)
         mapping = EventSourceMapping(
             account_id=context.account_id,
@@ -74,7 +75,9 @@ class EventSourceMappingOperations:
 
     @operation("GetEventSourceMapping")
     async def get_event_source_mapping(self, request: Request, context: RequestContext) -> Response:
-        return _answer(_require(self._plane.storage, _address(request, context, "lambda:GetEventSourceMapping")))
+        mapping = _require(self._plane.storage, _address(request, context))
+        context.authorise("lambda:GetEventSourceMapping", mapping.arn, **_about(mapping.function_arn))
+        return _answer(mapping)
 
     @operation("ListEventSourceMappings")
     async def list_event_source_mappings(self, request: Request, context: RequestContext) -> Response:
@@ -82,7 +85,7 @@ class EventSourceMappingOperations:
         context.authorise("lambda:ListEventSourceMappings", "*")
         function_arn = None
         if request.get("FunctionName"):
-            function_arn = address_function(request, context, "lambda:ListEventSourceMappings").qualified_arn
+            function_arn = _locate(request, context, "lambda:ListEventSourceMappings").qualified_arn
         size, after = pagination.page_size(request, _MOST_ITEMS), pagination.read_marker(request)
         found = self._matching(context, after, size + 1, request.get("EventSourceArn"), function_arn)
         return pagination.answer_page(
@@ -111,11 +114,13 @@ class EventSourceMappingOperations:
 
     @operation("UpdateEventSourceMapping")
     async def update_event_source_mapping(self, request: Request, context: RequestContext) -> Response:
-        key = _address(request, context, "lambda:UpdateEventSourceMapping")
-        _require(self._plane.storage, key)
+        key = _address(request, context)
+        mapping = _require(self._plane.storage, key)
         name = None
         if request.get("FunctionName"):
-            name = address_function(request, context, "lambda:UpdateEventSourceMapping")
+            name = _locate(request, context, "lambda:UpdateEventSourceMapping")
+        wanted = mapping.function_arn if name is None else name.qualified_arn
+        context.authorise("lambda:UpdateEventSourceMapping", mapping.arn, **_about(wanted))
         await self._reconciler.wait_settled(key, _PATIENCE_SECONDS)
         revision_id = self._plane.ids.uuid()
 
@@ -144,8 +149,9 @@ class EventSourceMappingOperations:
     @operation("DeleteEventSourceMapping")
     async def delete_event_source_mapping(self, request: Request, context: RequestContext) -> Response:
         """It is gone when whoever polls for it has let go."""
-        key = _address(request, context, "lambda:DeleteEventSourceMapping")
-        _require(self._plane.storage, key)
+        key = _address(request, context)
+        mapping = _require(self._plane.storage, key)
+        context.authorise("lambda:DeleteEventSourceMapping", mapping.arn, **_about(mapping.function_arn))
         await self._reconciler.wait_settled(key, _PATIENCE_SECONDS)
         revision_id = self._plane.ids.uuid()
 
@@ -177,10 +183,20 @@ class TaggableEventSourceMapping:
         """Tags do not modify the mapping."""
 
 
-def _address(request: Request, context: RequestContext, action: str) -> MappingKey:
-    uuid = request["UUID"]
-    context.authorise(action, lambda_arn(context.region, context.account_id, "event-source-mapping", uuid))
-    return MappingKey(context.account_id, context.region, uuid)
+def _address(request: Request, context: RequestContext) -> MappingKey:
+    return MappingKey(context.account_id, context.region, request["UUID"])
+
+
+def _locate(request: Request, context: RequestContext, action: str) -> FunctionName:
+    """The function that the request names, of the caller's account. What is permitted is the mapping, not this."""
+    name = locate_function(request["FunctionName"], None, account_id=context.account_id, region=context.region)
+    check_own_account(name.account_id, context, action, name.qualified_arn)
+    return name
+
+
+def _about(function_arn: str) -> dict[str, str]:
+    """The condition key that AWS lets policies on mappings ask for."""
+    return {"lambda:FunctionArn": function_arn}
 
 
 def _require(reader: Reader, key: MappingKey) -> EventSourceMapping:
