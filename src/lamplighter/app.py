@@ -176,6 +176,7 @@ def _build_control(base: Base, data: Data, compute: Compute, client: AwsClient) 
             link_secret=open_secret(base.configuration.data_dir / "link-secret", base.ids),
             objects=S3Objects(client, place) if client.has("s3") else None,
             warm=compute.warm,
+            url_domain=base.configuration.function_url_domain,
         )
     )
     control.directory.subscribe(compute.pools.version_changed)

@@ -37,6 +37,7 @@ class Configuration:
     `async_concurrency` bounds the events that run at once, `async_queue_limit` those that wait; `async_time_scale`
     below 1 shortens the minutes between retries, for tests. `endpoints` says where other AWS services are reached, by
     service: [endpoints.sqs] with url, and region, access_key_id, secret_access_key, session_token where needed.
+    `function_url_domain` is what function URLs end with; unset, they lead back to the endpoint that was asked.
     """
 
     mode: str = "up"
@@ -55,6 +56,7 @@ class Configuration:
     async_concurrency: int = 128
     async_queue_limit: int = 1_000_000
     async_time_scale: float = 1.0
+    function_url_domain: str | None = None
     endpoints: Endpoints = field(default_factory=dict, repr=False)
     log_level: str = "warning"
 
@@ -275,6 +277,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "async_concurrency": _count,
     "async_queue_limit": _count,
     "async_time_scale": _scale,
+    "function_url_domain": _matching(r"[0-9A-Za-z.-]+(:[0-9]{1,5})?", "a domain is a name, with a port if need be"),
     "endpoints": _endpoints,
     "log_level": _one_of("debug", "info", "warning", "error"),
 }

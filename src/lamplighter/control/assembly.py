@@ -39,6 +39,7 @@ class ControlParts:
     objects: ObjectSource | None = None
     times: SettlingTimes | None = None
     warm: Callable[[FunctionConfiguration], Awaitable[None]] | None = None
+    url_domain: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,5 +95,6 @@ def build_control(parts: ControlParts) -> Control:
             links=CodeLinks(parts.link_secret),
             ids=parts.ids,
             limits=parts.limits,
+            url_domain=parts.url_domain,
         )
     )

@@ -6,6 +6,7 @@ Every family that attaches something to functions adds its line here. Must not k
 from lamplighter.resources.aliases.table import delete_alias, list_aliases
 from lamplighter.resources.code_signing.table import bind_function
 from lamplighter.resources.event_invoke.table import delete_config, delete_configs
+from lamplighter.resources.function_urls.table import delete_url, delete_urls
 from lamplighter.resources.functions.model import FunctionRecord
 from lamplighter.resources.functions.names import FunctionName
 from lamplighter.resources.policies.table import delete_policies
@@ -21,9 +22,11 @@ def delete_dependents(transaction: Transaction, record: FunctionRecord) -> None:
     bind_function(transaction, latest.name, record.code_signing_config_arn, None)
     delete_configs(transaction, latest.account_id, latest.region, latest.name)
     delete_policies(transaction, latest.arn)
+    delete_urls(transaction, FunctionName(latest.account_id, latest.region, latest.name))
 
 
 def delete_dependents_of(transaction: Transaction, name: FunctionName, qualifier: str) -> None:
     """What goes with one version or alias."""
     delete_config(transaction, name.account_id, name.region, name.name, qualifier)
+    delete_url(transaction, name, qualifier)
     transaction.delete("policies", f"{name.arn}:{qualifier}")

@@ -7,6 +7,7 @@ from lamplighter.control.concurrency import ConcurrencyOperations
 from lamplighter.control.event_invoke import EventInvokeOperations
 from lamplighter.control.event_source_mappings import EventSourceMappingOperations, TaggableEventSourceMapping
 from lamplighter.control.function_updates import FunctionUpdateOperations
+from lamplighter.control.function_urls import FunctionUrlOperations
 from lamplighter.control.functions import FunctionOperations
 from lamplighter.control.invoke import Door, InvokeOperations
 from lamplighter.control.layer_policies import LayerPolicyOperations
@@ -40,6 +41,7 @@ def build_operations(plane: ControlPlane, door: Door) -> list[object]:
         ConcurrencyOperations(plane),
         EventInvokeOperations(plane),
         EventSourceMappingOperations(plane),
+        FunctionUrlOperations(plane, plane.url_domain),
         LayerOperations(plane),
         LayerPolicyOperations(plane),
         PolicyOperations(plane),

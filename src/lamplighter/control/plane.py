@@ -23,7 +23,7 @@ _PATIENCE_SECONDS = 15.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlPlane:
-    """The parts that operations work with."""
+    """The parts that operations work with. `url_domain` is what function URLs end with; None: as the endpoint does."""
 
     storage: Storage
     directory: StoredFunctionDirectory
@@ -33,6 +33,7 @@ class ControlPlane:
     links: CodeLinks
     ids: Ids
     limits: Limits
+    url_domain: str | None = None
 
     async def wait_created(self, name: FunctionName) -> None:
         """Let a creation under way end first. AWS refuses meanwhile, for seconds; ours is a matter of milliseconds."""

@@ -1,0 +1,1 @@
+"""Function URLs: what they are, how they are named and kept."""
