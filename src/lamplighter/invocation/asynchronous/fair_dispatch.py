@@ -18,6 +18,8 @@ _log = logging.getLogger(__name__)
 # The wall clock is looked at this often at least: it may jump.
 _LOOK_SECONDS = 1.0
 _TROUBLE_SECONDS = 1.0
+# Storage keeps whole milliseconds, so what is due now may look due a moment later.
+_ROUNDING_SECONDS = 0.001
 
 
 class FairDispatch:
@@ -127,7 +129,7 @@ class FairDispatch:
         most = batch_size(self._held, skip, self._limit)
         now = self._clock.now()
         due = self._storage.next_due(self._queue) if most else None
-        if due is None or due > now:
+        if due is None or due > now + _ROUNDING_SECONDS:
             return False
         try:
             leases = await self._storage.transact(
