@@ -171,6 +171,7 @@ class InProcessLambda:
             authoriser=RootAuthoriser(),
             now=SystemClock().now(),
             endpoint="http://in-process.test",
+            user_agent=headers.get("user-agent", ""),
         )
         wire = match.operation.serialise(await handler(parsed, context))
         if not isinstance(wire.body, bytes):

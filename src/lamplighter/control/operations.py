@@ -4,6 +4,7 @@ from lamplighter.control.account import AccountOperations
 from lamplighter.control.aliases import AliasOperations
 from lamplighter.control.code_signing import CodeSigningOperations, TaggableCodeSigningConfig
 from lamplighter.control.concurrency import ConcurrencyOperations
+from lamplighter.control.durable import DurableExecutionOperations
 from lamplighter.control.event_invoke import EventInvokeOperations
 from lamplighter.control.event_source_mappings import EventSourceMappingOperations, TaggableEventSourceMapping
 from lamplighter.control.function_updates import FunctionUpdateOperations
@@ -16,6 +17,7 @@ from lamplighter.control.plane import ControlPlane
 from lamplighter.control.policies import PolicyOperations
 from lamplighter.control.recursion import RecursionOperations
 from lamplighter.control.resource_policies import ResourcePolicyOperations
+from lamplighter.control.runtime_management import RuntimeManagementOperations
 from lamplighter.control.tags import AbsentKind, TaggableFunction, TagOperations
 from lamplighter.control.versions import VersionOperations
 
@@ -39,6 +41,7 @@ def build_operations(plane: ControlPlane, door: Door) -> list[object]:
         AccountOperations(plane),
         CodeSigningOperations(plane),
         ConcurrencyOperations(plane),
+        DurableExecutionOperations(plane),
         EventInvokeOperations(plane),
         EventSourceMappingOperations(plane),
         FunctionUrlOperations(plane, plane.url_domain),
@@ -46,6 +49,7 @@ def build_operations(plane: ControlPlane, door: Door) -> list[object]:
         LayerPolicyOperations(plane),
         PolicyOperations(plane),
         RecursionOperations(plane),
+        RuntimeManagementOperations(plane),
         ResourcePolicyOperations(plane),
         InvokeOperations(plane, door),
     ]

@@ -18,6 +18,7 @@ from lamplighter.aws.operation import Request
 from lamplighter.kernel.limits import Limits
 from lamplighter.resources.functions.model import FunctionConfiguration
 from lamplighter.resources.functions.rules import check_environment, check_layers, check_sizes
+from lamplighter.resources.functions.runtime_management import without_management
 from lamplighter.resources.functions.runtimes import check_runtime, supports_snap_start
 
 # What AWS keeps as given, and what an empty value of it means: that there is none.
@@ -102,6 +103,8 @@ def _check_snap_start(configuration: FunctionConfiguration) -> None:
 # Any: the API's own nested structures, already validated against the model.
 def _settings(configuration: FunctionConfiguration, request: Request) -> dict[str, Any]:
     settings = dict(configuration.settings)
+    if request.get("Runtime") not in (None, configuration.runtime):
+        settings = without_management(settings)
     for member in (*_AS_GIVEN, *_AS_GIVEN_TOO):
         if request.get(member) is not None:
             settings[member] = request[member]
