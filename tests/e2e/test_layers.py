@@ -90,49 +90,48 @@ def invoke(client: Any, name: str) -> dict[str, Any]:
     return told
 
 
-def test_python_layers_are_merged_in_their_order_and_go_on_working(server: LiveServer) -> None:
-    client = server.client()
-    lower = publish(
-        client,
-        "lower",
-        {
-            "python/library.py": "VALUE = 'lower'",
-            "python/overlaid.py": "VALUE = 'lower'",
-            "python/own.py": "VALUE = 'layer'",
-            f"python/lib/{PYTHON}/site-packages/deep.py": "VALUE = 'site'",
-            "bin/tool": "#!/bin/sh\nprintf tooled\n",
-            "data/both.txt": "lower",
-        },
-    )
-    upper = publish(client, "upper", {"python/overlaid.py": "VALUE = 'upper'", "data/both.txt": "upper", "extra": ""})
-    create(client, "layered", PYTHON, {"index.py": PYTHON_PROBE, "own.py": "VALUE = 'function'"}, [lower, upper])
-    expected = {
-        "library": "lower",
-        "deep": "site",
-        "overlaid": "upper",
-        "own": "function",
-        "tool": "tooled",
-        "opt": ["bin", "data", "extra", "python"],
-        "data": "upper",
-        "written": False,
-    }
+LOWER = {
+    "python/library.py": "VALUE = 'lower'",
+    "python/overlaid.py": "VALUE = 'lower'",
+    "python/own.py": "VALUE = 'layer'",
+    f"python/lib/{PYTHON}/site-packages/deep.py": "VALUE = 'site'",
+    "bin/tool": "#!/bin/sh\nprintf tooled\n",
+    "data/both.txt": "lower",
+}
+UPPER = {"python/overlaid.py": "VALUE = 'upper'", "data/both.txt": "upper", "extra": ""}
+PROBED = {
+    "library": "lower",
+    "deep": "site",
+    "overlaid": "upper",
+    "own": "function",
+    "tool": "tooled",
+    "opt": ["bin", "data", "extra", "python"],
+    "data": "upper",
+    "written": False,
+}
 
-    assert invoke(client, "layered") == expected
+
+def update(client: Any, name: str, **members: Any) -> None:
+    client.update_function_configuration(FunctionName=name, **members)
+    waiter = client.get_waiter("function_updated_v2")
+    waiter.wait(FunctionName=name, WaiterConfig={"Delay": 0, "MaxAttempts": 10_000})
+
+
+def test_python_layers_are_merged_and_go_on_working_when_deleted(server: LiveServer) -> None:
+    client = server.client()
+    layers = [publish(client, "lower", LOWER), publish(client, "upper", UPPER)]
+    create(client, "layered", PYTHON, {"index.py": PYTHON_PROBE, "own.py": "VALUE = 'function'"}, layers)
+
+    assert invoke(client, "layered") == PROBED
 
     for name in ("lower", "upper"):
         client.delete_layer_version(LayerName=name, VersionNumber=1)
-    client.update_function_configuration(FunctionName="layered", Timeout=21)
-    client.get_waiter("function_updated_v2").wait(
-        FunctionName="layered", WaiterConfig={"Delay": 0, "MaxAttempts": 10_000}
-    )
-    assert invoke(client, "layered") == expected
+    update(client, "layered", Timeout=21)
+    assert invoke(client, "layered") == PROBED
     client.publish_version(FunctionName="layered")
-    client.update_function_configuration(FunctionName="layered", Layers=[])
-    client.get_waiter("function_updated_v2").wait(
-        FunctionName="layered", WaiterConfig={"Delay": 0, "MaxAttempts": 10_000}
-    )
+    update(client, "layered", Layers=[])
     assert "FunctionError" in client.invoke(FunctionName="layered")
-    assert invoke(client, "layered:1") == expected
+    assert invoke(client, "layered:1") == PROBED
 
 
 def test_the_order_of_layers_is_the_order_of_the_function(server: LiveServer) -> None:
