@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from botocore.awsrequest import AWSPreparedRequest
 
 from tests.contract.functions import ARN, bare, create_active, refusal
 from tests.contract.in_process import InProcessLambda
@@ -86,14 +87,14 @@ def test_an_unknown_execution_makes_every_token_stale(client: Any, operation: st
 
 def test_the_sdk_for_python_is_told_in_its_own_words(server: InProcessLambda) -> None:
     client = server.client()
-    client.meta.events.register("before-call.lambda.*", call_as_the_sdk_for_python)
+    client.meta.events.register_first("before-send.lambda.*", call_as_the_sdk_for_python)
     call = client.checkpoint_durable_execution
     told = refusal(call, DurableExecutionArn=EXECUTION, CheckpointToken=TOKEN)
     assert told == (400, "InvalidParameterValueException", "Invalid checkpoint token")
 
 
-def call_as_the_sdk_for_python(params: dict[str, Any], **_: Any) -> None:
-    params["headers"]["User-Agent"] += " aws-durable-execution-sdk-python/3.0.0"
+def call_as_the_sdk_for_python(request: AWSPreparedRequest, **_: Any) -> None:
+    request.headers["User-Agent"] = "Boto3/1.43 aws-durable-execution-sdk-python/3.0.0"
 
 
 @pytest.mark.parametrize("outcome", ["success", "failure", "heartbeat"])
