@@ -10,7 +10,7 @@ from lamplighter.sandboxes.runtimes.directory import RuntimeDirectory
 from tests.contract.live_server import RUNTIME, LiveServer, start_server
 
 RUNTIMES = Path(__file__).parents[2] / ".cache/runtimes"
-StartAgain = Callable[[], LiveServer]
+StartAgain = Callable[..., LiveServer]
 
 
 @pytest.fixture
@@ -23,8 +23,8 @@ def start_again(tmp_path: Path) -> Iterator[StartAgain]:
     (data_dir / "runtimes").symlink_to(RUNTIMES)
     started: list[LiveServer] = []
 
-    def start() -> LiveServer:
-        started.append(start_server("up", data_dir))
+    def start(*flags: str, environment: dict[str, str] | None = None) -> LiveServer:
+        started.append(start_server("up", data_dir, *flags, environment=environment))
         return started[-1]
 
     yield start
