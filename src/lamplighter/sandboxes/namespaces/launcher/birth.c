@@ -71,11 +71,14 @@ int make_user_namespace(const struct birth *birth, unsigned uid, unsigned gid) {
     int mapped[2], done[2];
     char byte = 0;
     if (pipe2(mapped, O_CLOEXEC) < 0 || pipe2(done, O_CLOEXEC) < 0) fail("pipe");
-    pid_t child = clone_with(CLONE_NEWUSER, SIGCHLD, -1);
+    pid_t outer = getpid(), child = clone_with(CLONE_NEWUSER, SIGCHLD, -1);
     if (child < 0) fail("new user namespace");
     if (child == 0) {
+        /* The outer process may die at any moment with the spawner, and then nobody else would end this one. */
+        if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != outer) _exit(1);
         close(mapped[1]);
-        if (read(mapped[0], &byte, 1) == 1) forbid_nested_namespaces();
+        if (read(mapped[0], &byte, 1) != 1) _exit(1);
+        forbid_nested_namespaces();
         if (write(done[1], &byte, 1) < 0) _exit(1);
         pause(); /* the outer process ends it */
         _exit(0);
