@@ -23,7 +23,7 @@ from lamplighter.resources.functions.rules import is_json_object_in_base64, pend
 
 _ACCEPTED = 202
 _NO_CONTENT = 204
-_PIECE_BYTES = 64 * 1024
+_CHUNK_BYTES = 64 * 1024
 
 
 class Door(Protocol):
@@ -46,7 +46,7 @@ class InvokeOperations:
             "StatusCode": result.status_code,
             "FunctionError": result.function_error,
             "ExecutedVersion": result.executed_version if result.status_code not in (_ACCEPTED, _NO_CONTENT) else None,
-            "Payload": result.payload if result.stream is None else await _collect(result.stream),
+            "Payload": result.payload,
         }
         if result.log_tail is not None:
             answer["LogResult"] = base64.b64encode(result.log_tail).decode()
@@ -54,12 +54,12 @@ class InvokeOperations:
 
     @operation("InvokeWithResponseStream")
     async def invoke_with_response_stream(self, request: Request, context: RequestContext) -> Response:
-        """The response as events; a function that does not stream gives one piece after the other all the same."""
-        result = await self._invoke(request, context, request.get("Payload") or b"")
+        """The response as events, while it is produced; a function that does not stream gives all of it in one."""
+        result = await self._invoke(request, context, request.get("Payload") or b"", wants_stream=True)
         return {
             "StatusCode": result.status_code,
             "ExecutedVersion": result.executed_version,
-            "ResponseStreamContentType": "application/octet-stream",
+            "ResponseStreamContentType": result.content_type,
             "EventStream": _events(result),
         }
 
@@ -69,7 +69,9 @@ class InvokeOperations:
         result = await self._invoke({**request, "InvocationType": "Event"}, context, request.get("InvokeArgs") or b"")
         return {"Status": result.status_code}
 
-    async def _invoke(self, request: Request, context: RequestContext, payload: bytes) -> InvokeResult:
+    async def _invoke(
+        self, request: Request, context: RequestContext, payload: bytes, *, wants_stream: bool = False
+    ) -> InvokeResult:
         name = address_function(request, context, "lambda:InvokeFunction")
         resolved = await self._resolve(name)
         _check_tenant(resolved.configuration, request.get("TenantId"))
@@ -88,6 +90,7 @@ class InvokeOperations:
                 tenant_id=request.get("TenantId"),
                 trace_header=context.trace_header,
                 wants_log_tail=request.get("LogType") == "Tail" and invocation_type == "RequestResponse",
+                wants_stream=wants_stream,
                 invoked_arn=name.qualified_arn,
             )
         )
@@ -122,21 +125,28 @@ def _check_client_context(client_context: str | None) -> None:
         raise InvalidRequestContentException("Client context must be a valid Base64-encoded JSON object.")
 
 
-async def _collect(stream: AsyncIterator[bytes]) -> bytes:
-    return b"".join([piece async for piece in stream])
-
-
 # Any: events of the model's union, by member name.
 async def _events(result: InvokeResult) -> AsyncIterator[dict[str, Any]]:
+    ended = result
     if result.stream is not None:
-        async for piece in result.stream:
-            yield {"PayloadChunk": {"Payload": piece}}
-    else:
-        for start in range(0, len(result.payload), _PIECE_BYTES):
-            yield {"PayloadChunk": {"Payload": result.payload[start : start + _PIECE_BYTES]}}
+        try:
+            async for piece in result.stream:
+                for start in range(0, len(piece), _CHUNK_BYTES):
+                    yield {"PayloadChunk": {"Payload": piece[start : start + _CHUNK_BYTES]}}
+        finally:
+            result.stream.abandon()
+        ended = result.stream.result()
+    elif result.function_error is None and result.payload:
+        yield {"PayloadChunk": {"Payload": result.payload}}
+    yield {"InvokeComplete": _complete(ended)}
+
+
+def _complete(ended: InvokeResult) -> dict[str, Any]:
+    """The last event; an error is told here and nowhere else, because the status is sent long before."""
     complete: dict[str, Any] = {}
-    if result.function_error is not None:
-        complete["ErrorCode"] = result.function_error
-    if result.log_tail is not None:
-        complete["LogResult"] = base64.b64encode(result.log_tail).decode()
-    yield {"InvokeComplete": complete}
+    if ended.function_error is not None:
+        complete["ErrorCode"] = ended.function_error
+        complete["ErrorDetails"] = ended.payload.decode("utf-8", "replace")
+    if ended.log_tail is not None:
+        complete["LogResult"] = base64.b64encode(ended.log_tail).decode()
+    return complete

@@ -209,6 +209,15 @@ class Environment:
         self._timer = None
         if self._ticket is not None:
             self._fail(faults.timed_out(self._ticket.event.timeout_seconds))
+        elif self.state is State.RESPONDED:
+            # It has answered, but it does not ask for the next event either: the time is its invoke's all the same.
+            self._move(Trigger.FAIL)
+            self._begin_end()
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _fail(self, fault: Fault) -> None:
         """The environment cannot go on: answer the invoke it was working on, then end."""
@@ -228,9 +237,6 @@ class Environment:
         ticket, self._ticket = self._ticket, None
         if ticket is None:
             return 0.0
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
         event = ticket.event
         duration_ms = round((self._clock.monotonic() - self._started) * 1000, 2)
         if status == "timeout":
@@ -262,6 +268,7 @@ class Environment:
         if before is State.INVOKING:
             self._hand_over()
         elif before is State.RESPONDED:
+            self._stop_timer()
             self._owner.environment_ready(self)
         elif before is not State.READY:
             if self._live is not None:
@@ -347,6 +354,7 @@ class Environment:
         self._begin_end()
 
     def _begin_end(self) -> None:
+        self._stop_timer()
         self._owner.environment_gone(self)
         self._platform.background.spawn(self._end(), f"end environment {self.id}")
 

@@ -9,6 +9,8 @@ import random
 from collections.abc import Callable
 from typing import Protocol
 
+import msgspec
+
 from lamplighter.aws.errors import (
     InvalidRuntimeException,
     NotImplementedException,
@@ -22,6 +24,7 @@ from lamplighter.environments.ticket import Ticket
 from lamplighter.invocation.admission import ACCOUNT_LIMIT, Admission
 from lamplighter.invocation.payload import checked_payload, decoded_context
 from lamplighter.invocation.request import FunctionDirectory, InvokeRequest, InvokeResult, ResolvedFunction
+from lamplighter.invocation.streaming import FunctionStream
 from lamplighter.invocation.trace import trace_header
 from lamplighter.kernel.clock import Clock, SystemClock
 from lamplighter.kernel.ids import Ids, RandomIds
@@ -86,7 +89,10 @@ class Invocation:
             outcome = await ticket.future
         except (NoCapacity, VersionGone, RuntimeMissing, SandboxFailed) as error:
             raise _refusal(error) from error
-        return _result(outcome, configuration)
+        if ticket.stream is None:
+            return _result(outcome, configuration)
+        stream = FunctionStream(ticket.stream, lambda ended: _result(ended, configuration))
+        return msgspec.structs.replace(_result(outcome, configuration), stream=stream)
 
     def _resolve(self, request: InvokeRequest) -> ResolvedFunction:
         resolved = self._directory.resolve(request.account_id, request.region, request.function_name, request.qualifier)
@@ -114,6 +120,7 @@ class Invocation:
             client_context=decoded_context(request.client_context) if request.client_context else "",
             tenant_id=request.tenant_id or "",
             wants_log_tail=request.wants_log_tail,
+            wants_stream=request.wants_stream,
         )
 
     async def _accept_event(self, request: InvokeRequest, resolved: ResolvedFunction) -> InvokeResult:
@@ -140,6 +147,7 @@ def _result(outcome: Outcome, configuration: FunctionConfiguration) -> InvokeRes
     return InvokeResult(
         status_code=200,
         payload=outcome.payload,
+        content_type=outcome.content_type,
         function_error=None if outcome.error_type is None else "Unhandled",
         executed_version=configuration.version,
         log_tail=outcome.log_tail or None,

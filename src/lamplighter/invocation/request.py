@@ -10,7 +10,7 @@ import msgspec
 
 from lamplighter.resources.functions.resolution import ResolvedFunction
 
-__all__ = ["FunctionDirectory", "InvokeRequest", "InvokeResult", "ResolvedFunction"]
+__all__ = ["FunctionDirectory", "InvokeRequest", "InvokeResult", "ResolvedFunction", "ResultStream"]
 
 
 class InvokeRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,18 +27,34 @@ class InvokeRequest(msgspec.Struct, frozen=True, kw_only=True):
     tenant_id: str | None = None
     trace_header: str = ""
     wants_log_tail: bool = False
+    wants_stream: bool = False
     invoked_arn: str = ""
+
+
+class ResultStream(Protocol):
+    """A response that the function still produces: iterate over it, then ask how it ended."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
+
+    def abandon(self) -> None:
+        """The caller has gone; the function runs on."""
+        ...
+
+    def result(self) -> "InvokeResult":
+        """What a whole result would say, without the payload of a success. Known when there are no more parts."""
+        ...
 
 
 class InvokeResult(msgspec.Struct, frozen=True, kw_only=True):
     """What the function answered. `function_error` is Unhandled, Handled or None; `log_tail` the last 4 KiB of log.
 
-    `stream` is set instead of `payload` for a streamed response.
+    `stream` is set instead of `payload` when the caller wanted a stream and the function streams its response.
     """
 
     status_code: int = 200
     payload: bytes = b""
-    stream: AsyncIterator[bytes] | None = None
+    content_type: str = "application/json"
+    stream: ResultStream | None = None
     function_error: str | None = None
     executed_version: str = "$LATEST"
     log_tail: bytes | None = None

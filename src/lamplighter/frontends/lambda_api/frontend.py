@@ -6,6 +6,7 @@ what an operation does, nor which port a request came through.
 
 import asyncio
 import logging
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 from lamplighter.aws.errors import (
@@ -16,7 +17,7 @@ from lamplighter.aws.errors import (
     ServiceException,
     UnknownOperationException,
 )
-from lamplighter.aws.operation import OperationRegistry
+from lamplighter.aws.operation import OperationRegistry, PayloadStream
 from lamplighter.aws.service import Match, Service, WireResponse
 from lamplighter.frontends.authentication import Authenticator
 from lamplighter.frontends.counters import ApiCounters
@@ -160,10 +161,16 @@ class LambdaApi:
                 await stream.drain()
             stream.end()
         except ClientGone:
-            return
+            await _close(body)
         except Exception:  # noqa: BLE001  # loop boundary: the status is sent, so only cutting the body off tells
             _log.exception("request %s failed while streaming", request_id)
             stream.abort()
+
+
+async def _close(body: PayloadStream) -> None:
+    """End what produces an answer that nobody wants any more."""
+    if isinstance(body, AsyncGenerator):
+        await body.aclose()
 
 
 def _with_request_id(wire: WireResponse, request_id: str) -> list[tuple[str, str]]:
