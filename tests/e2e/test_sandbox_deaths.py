@@ -89,6 +89,9 @@ def test_no_process_survives_kill_9_of_the_spawner() -> None:
             assert time.monotonic() < deadline, traces(place, 6)
             time.sleep(0.02)
         process.kill()
+        with server(place, 1):
+            pass  # the next start removes the groups of the dead
+        wait_until_clean(place, 1)
 
 
 def test_the_next_start_removes_what_kill_9_of_both_left() -> None:

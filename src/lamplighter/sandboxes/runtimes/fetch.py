@@ -8,6 +8,7 @@ import base64
 import hashlib
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -108,14 +109,25 @@ def _sha512(path: Path) -> str:
 
 
 def unpack(archive: Path, target: Path, members: tuple[str, ...] = ()) -> None:
-    """Unpack an npm archive without its leading `package/`; only paths starting with one of `members`, if given."""
+    """Unpack an npm archive without its leading `package/`; only paths starting with one of `members`, if given.
+
+    Such an archive holds regular files only, as npm packs it. Debian 12's Python has no extraction filters, so anything
+    else, and whatever would leave `target`, is refused here.
+    """
     target.mkdir(parents=True, exist_ok=True)
     with tarfile.open(archive) as tar:
         for member in tar:
             inner = member.name.partition("/")[2]
-            if inner and (not members or inner.startswith(members)):
-                member.name = inner
-                tar.extract(member, target, filter="data")
+            if not inner or member.isdir() or (members and not inner.startswith(members)):
+                continue
+            content = tar.extractfile(member) if member.isreg() else None
+            if content is None or inner.startswith("/") or ".." in Path(inner).parts:
+                raise ImportFailed(f"{archive.name} holds {member.name!r}, which is no ordinary file of a package")
+            path = target / inner
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("wb") as file:
+                shutil.copyfileobj(content, file, _COPY_BYTES)
+            path.chmod(0o755 if member.mode & 0o100 else 0o644)
 
 
 def npm_architecture() -> str:
