@@ -185,7 +185,8 @@ def test_a_plain_invoke_is_held_to_6_mb_and_a_streamed_one_is_not(server: LiveSe
 
 
 def test_more_than_200_mb_is_cut_off_with_an_error_and_never_held_in_memory(server: LiveServer) -> None:
-    seen_bytes, complete = 0, {}
+    seen_bytes = 0
+    complete: dict[str, Any] = {}
     stream = server.client().invoke_with_response_stream(FunctionName="node", Payload=b'{"megabytes": 210}')
     for part in stream["EventStream"]:
         seen_bytes += len(part.get("PayloadChunk", {}).get("Payload", b""))

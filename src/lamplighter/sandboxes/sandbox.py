@@ -27,7 +27,8 @@ class SandboxSpec:
 
     `root` is the runtime's root filesystem directory (mounted read-only); `binds` are applied in order on top of it;
     `layers` are merged at /opt, the last one winning. `argv` runs as the unprivileged user in `cwd`. `cpu_fraction`
-    is a share of one core, applied only when `limit_cpu` is called. Sizes in bytes.
+    is a share of one core, applied only when `limit_cpu` is called. Sizes in bytes. A sandbox with `is_held` is built
+    without running `argv`, until `start_runtime`.
     """
 
     sandbox_id: str
@@ -43,6 +44,7 @@ class SandboxSpec:
     tmp_bytes: int
     processes: int = 1024
     open_files: int = 1024
+    is_held: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +85,25 @@ class Sandbox(Protocol):
     output_fd: int
     runtime: SandboxProcess
 
-    async def start_process(self, name: str, argv: tuple[str, ...], env: Mapping[str, str]) -> SandboxProcess:
-        """Start a further process (an extension) under the same limits and user."""
+    async def start_process(
+        self, name: str, argv: tuple[str, ...], env: Mapping[str, str], output: int | None = None
+    ) -> SandboxProcess:
+        """Start a further process (an extension) under the same limits and user.
+
+        What it prints goes to the descriptor `output` instead of the common pipe, if one is given; the caller's own
+        copy stays the caller's.
+        """
+        ...
+
+    async def start_runtime(self) -> None:
+        """Run the `argv` of a sandbox that was started with `is_held`."""
+        ...
+
+    async def connect(self, port: int) -> socket.socket:
+        """A connection to 127.0.0.1:port inside the sandbox, as one of its processes would make it; non-blocking.
+
+        Raises OSError (ConnectionRefusedError where nobody listens, ConnectionAbortedError when the sandbox is over).
+        """
         ...
 
     def limit_cpu(self) -> None:

@@ -86,13 +86,16 @@ class NamespaceDriver:
         try:
             control.send(self._plan(spec, client, image))
             env = {**spec.env, "AWS_LAMBDA_RUNTIME_API": RUNTIME_API_ADDRESS}
-            control.send(start_message(1, spec.argv, env))
+            start = start_message(1, spec.argv, env)
+            if not spec.is_held:
+                control.send(start)
             sandbox = NamespaceSandbox(
                 spec.sandbox_id,
                 control=control,
                 output_fd=output_fd,
                 cpu_fraction=spec.cpu_fraction,
                 end=client.end,
+                held_start=start if spec.is_held else None,
             )
             files = await client.start(
                 spec.sandbox_id,

@@ -5,6 +5,7 @@ know what a function is.
 """
 
 import asyncio
+import errno
 import os
 import signal
 import socket
@@ -58,6 +59,7 @@ class NamespaceSandbox:
         output_fd: int,
         cpu_fraction: float,
         end: Callable[[str], Awaitable[None]],
+        held_start: bytes | None = None,
     ) -> None:
         self.sandbox_id = sandbox_id
         self.output_fd = output_fd
@@ -66,6 +68,8 @@ class NamespaceSandbox:
         self.runtime: SandboxProcess = self._runtime
         self.runtime_api: socket.socket
         self._control = control
+        self._held_start = held_start
+        self._connecting: dict[int, asyncio.Future[socket.socket]] = {}
         self._cpu_fraction = cpu_fraction
         self._end = end
         self._files = CgroupFiles({})
@@ -86,26 +90,54 @@ class NamespaceSandbox:
         self._files = files
 
     async def wait_ready(self) -> None:
-        """Return when the sandbox is built and its runtime started. Raises SandboxFailed."""
+        """Return when the sandbox is built and its runtime started, unless that is held. Raises SandboxFailed."""
         await self._ready
-        await self._runtime.wait_started()
+        if self._held_start is None:
+            await self._runtime.wait_started()
 
-    async def start_process(self, name: str, argv: tuple[str, ...], env: Mapping[str, str]) -> NamespaceProcess:
-        number = self._next_number
-        self._next_number += 1
+    async def start_runtime(self) -> None:
+        message, self._held_start = self._held_start, None
+        if message is not None:
+            self.send(message)
+            await self._runtime.wait_started()
+
+    async def start_process(
+        self, name: str, argv: tuple[str, ...], env: Mapping[str, str], output: int | None = None
+    ) -> NamespaceProcess:
+        number = self._take_number()
         process = NamespaceProcess(name, number, self)
         self._processes[number] = process
-        self.send(start_message(number, argv, env))
+        self.send(start_message(number, argv, env), [] if output is None else [output])
         if self._is_over:
             process.note_exit(ProcessExit(None, signal.SIGKILL))
         await process.wait_started()
         return process
 
-    def send(self, message: bytes) -> None:
+    def _take_number(self) -> int:
+        number = self._next_number
+        self._next_number += 1
+        return number
+
+    async def connect(self, port: int) -> socket.socket:
+        number = self._take_number()
+        answer: asyncio.Future[socket.socket] = self._loop.create_future()
+        self._connecting[number] = answer
+        self.send(pack("connect", number, port))
+        if self._is_over:
+            raise ConnectionAbortedError(errno.ECONNABORTED, "the sandbox is over")
+        connection = await answer
+        try:
+            await _wait_connected(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def send(self, message: bytes, descriptors: list[int] | None = None) -> None:
         """Pass an order to pid 1; nothing happens when the sandbox is over. Orders are few, the buffer is large."""
         if not self._is_over:
             try:
-                send(self._control, message)
+                send(self._control, message, descriptors)
             except OSError:
                 self._lose()
 
@@ -132,6 +164,8 @@ class NamespaceSandbox:
         elif kind == "failed":
             if not self._ready.done():
                 self._ready.set_exception(SandboxFailed(text))
+        elif kind == "connected":
+            self._take_connection(text, descriptors)
         else:
             number, value = (int(word) for word in text.split())
             process = self._processes[number]
@@ -141,6 +175,18 @@ class NamespaceSandbox:
                 process.note_exit(ProcessExit(None, None, exec_errno=value))
             elif kind == "exited":
                 process.note_exit(self._exit_of(value))
+
+    def _take_connection(self, text: str, descriptors: list[int]) -> None:
+        number, reason = (int(word) for word in text.split())
+        answer = self._connecting.pop(number, None)
+        connection = socket.socket(fileno=descriptors[0]) if descriptors else None
+        if answer is None or answer.done():  # nobody waits any more
+            if connection is not None:
+                connection.close()
+        elif connection is None:
+            answer.set_exception(OSError(reason, os.strerror(reason)))
+        else:
+            answer.set_result(connection)
 
     def _exit_of(self, status: int) -> ProcessExit:
         if os.WIFSIGNALED(status):
@@ -164,6 +210,9 @@ class NamespaceSandbox:
         self._control.close()
         if not self._ready.done():
             self._ready.set_exception(SandboxFailed("the sandbox ended while it was being built"))
+        for answer in self._connecting.values():
+            if not answer.done():
+                answer.set_exception(ConnectionAbortedError(errno.ECONNABORTED, "the sandbox is over"))
         exit_ = ProcessExit(None, signal.SIGKILL, self._was_out_of_memory())
         for process in self._processes.values():
             process.note_exit(exit_)
@@ -196,6 +245,20 @@ class NamespaceSandbox:
         self._files.close()
         if hasattr(self, "runtime_api"):
             self.runtime_api.close()
+
+
+async def _wait_connected(connection: socket.socket) -> None:
+    """Return when the connection is made. Raises OSError."""
+    loop = asyncio.get_running_loop()
+    writable = asyncio.Event()
+    loop.add_writer(connection.fileno(), writable.set)
+    try:
+        await writable.wait()
+    finally:
+        loop.remove_writer(connection.fileno())
+    reason = connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if reason:
+        raise OSError(reason, os.strerror(reason))
 
 
 def start_message(number: int, argv: tuple[str, ...], env: Mapping[str, str]) -> bytes:

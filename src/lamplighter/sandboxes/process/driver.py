@@ -85,7 +85,8 @@ class ProcessDriver:
         os.set_blocking(read_end, False)
         sandbox = ProcessSandbox(spec, place=place, commands=commands, runtime_api=listener, pipe=(read_end, write_end))
         self._sandboxes[spec.sandbox_id] = sandbox
-        await sandbox.start_runtime()
+        if not spec.is_held:
+            await sandbox.start_runtime()
         return sandbox
 
     def _prepare(self, spec: SandboxSpec, place: Path) -> BubblewrapCommands | TranslatedCommands:

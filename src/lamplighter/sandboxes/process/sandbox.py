@@ -17,6 +17,8 @@ from typing import Protocol
 from lamplighter.sandboxes.process.tree import innermost, memory_peak_bytes, signal_all, start_ticks
 from lamplighter.sandboxes.sandbox import ProcessExit, SandboxProcess, SandboxSpec
 
+_METADATA_API = "AWS_LAMBDA_METADATA_API"  # the same listener under another name
+
 
 class Commands(Protocol):
     """How a command of the sandbox becomes one of the host."""
@@ -76,17 +78,32 @@ class ProcessSandbox:
     async def start_runtime(self) -> None:
         self.runtime = await self.start_process("runtime", self._spec.argv, self._spec.env)
 
-    async def start_process(self, name: str, argv: tuple[str, ...], env: Mapping[str, str]) -> BareProcess:
+    async def connect(self, port: int) -> socket.socket:
+        """To the host's loopback, which this driver's sandboxes share."""
+        connection = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+        try:
+            await asyncio.get_running_loop().sock_connect(connection, ("127.0.0.1", port))
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    async def start_process(
+        self, name: str, argv: tuple[str, ...], env: Mapping[str, str], output: int | None = None
+    ) -> BareProcess:
         told = {**env, "AWS_LAMBDA_RUNTIME_API": self._api_address}
+        if _METADATA_API in env:
+            told[_METADATA_API] = self._api_address
         arguments, variables, cwd = self._commands.prepare(argv, told)
+        end = self._output_end if output is None else output
         try:
             started = await asyncio.create_subprocess_exec(
                 *arguments,
                 env=variables,
                 cwd=cwd,
                 stdin=asyncio.subprocess.DEVNULL,
-                stdout=self._output_end,
-                stderr=self._output_end,
+                stdout=end,
+                stderr=end,
                 start_new_session=True,
             )
         except OSError as error:

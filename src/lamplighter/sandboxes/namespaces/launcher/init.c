@@ -6,10 +6,13 @@
  */
 #include "launcher.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -46,6 +49,20 @@ static void read_strings(struct fields *fields, long count, char **strings) {
     strings[i] = NULL;
 }
 
+/* Opens a connection inside the sandbox's network and hands it to the server. It never waits: a listener that does not
+ * accept would otherwise stop pid 1. */
+static void open_connection(struct fields *fields) {
+    long id = need_number(fields), port = need_number(fields);
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int connection = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int reason = connection < 0 ? errno : 0;
+    if (reason == 0 && connect(connection, (struct sockaddr *)&address, sizeof(address)) < 0 && errno != EINPROGRESS)
+        reason = errno;
+    report(reason == 0 ? connection : -1, "connected", "%ld %d", id, reason);
+    if (connection >= 0) close(connection);
+}
+
 static void start(struct fields *fields, const struct plan *plan, int output_fd) {
     long id = need_number(fields);
     long arguments = need_number(fields), variables = need_number(fields);
@@ -62,10 +79,12 @@ static void start(struct fields *fields, const struct plan *plan, int output_fd)
     report(-1, "started", "%ld %d", id, pid);
 }
 
-static void obey(struct fields *fields, const struct plan *plan, int output_fd) {
+static void obey(struct fields *fields, const struct plan *plan, int output_fd, int own_output_fd) {
     const char *order = need_field(fields);
     if (strcmp(order, "start") == 0) {
-        start(fields, plan, output_fd);
+        start(fields, plan, own_output_fd >= 0 ? own_output_fd : output_fd);
+    } else if (strcmp(order, "connect") == 0) {
+        open_connection(fields);
     } else if (strcmp(order, "signal") == 0) {
         long id = need_number(fields), number = need_number(fields);
         pid_t pid = pid_of(id);
@@ -106,7 +125,9 @@ noreturn void run_init(const struct plan *plan, int output_fd) {
         reap();
         if (ready <= 0) continue;
         struct fields fields;
-        if (!receive(control_fd, &fields, NULL, 0)) _exit(0);
-        obey(&fields, plan, output_fd);
+        int own_output_fd = -1;
+        if (!receive(control_fd, &fields, &own_output_fd, 1)) _exit(0);
+        obey(&fields, plan, output_fd, own_output_fd);
+        if (own_output_fd >= 0) close(own_output_fd);
     }
 }
