@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from lamplighter.storage.sqlite import SqliteStorage
 from lamplighter.storage.sqlite.schema import load_migrations, migrate
 from lamplighter.storage.sqlite.transaction import SqliteTransaction
-from lamplighter.storage.storage import Lease, Transaction
+from lamplighter.storage.storage import ENDLESS, Lease, Transaction
 
 QUEUE: LiteralString = "async"
 
@@ -247,3 +247,33 @@ class QueueMachine(RuleBasedStateMachine):
 
 QueueMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 TestQueueMachine = QueueMachine.TestCase
+
+
+async def test_an_endless_lease_ends_with_its_holder_only(storage: SqliteStorage) -> None:
+    await storage.transact(add("waits", 10, group="a"))
+    held = await storage.transact(lambda tx: tx.enqueue_leased(QUEUE, b"in hand", group="a"))
+    (leased,) = await storage.transact(lambda tx: tx.lease(QUEUE, now=10, limit=5, seconds=ENDLESS))
+    assert leased.body == b"waits"
+    assert await storage.transact(take(1e12)) == []
+    assert await storage.transact(lambda tx: tx.release(held, due_at=99))
+    assert storage.group_sizes(QUEUE) == {"a": 2}
+
+    assert await storage.transact(lambda tx: tx.reclaim(QUEUE, now=20)) == 1
+
+    assert not await storage.transact(lambda tx: tx.reclaim(QUEUE, now=20))
+    assert bodies(await storage.transact(take(20))) == ["waits"]
+    assert bodies(await storage.transact(take(99))) == ["waits", "in hand"]
+
+
+async def test_a_group_that_is_skipped_keeps_its_turn(storage: SqliteStorage) -> None:
+    for number in range(3):
+        for group in "abc":
+            await storage.transact(add(f"{group}{number}", number, group=group))
+
+    def lease(limit: int, skip: set[str]) -> Callable[[Transaction], list[Lease]]:
+        return lambda tx: tx.lease(QUEUE, now=9, limit=limit, seconds=ENDLESS, skip=skip)
+
+    assert bodies(await storage.transact(lease(2, {"a"}))) == ["b0", "c0"]
+    assert bodies(await storage.transact(lease(3, set()))) == ["a0", "b1", "c1"]
+    assert bodies(await storage.transact(lease(9, {"a", "b", "c"}))) == []
+    assert bodies(await storage.transact(lease(9, {"b"}))) == ["a1", "c2", "a2"]
