@@ -177,6 +177,7 @@ def _build_control(base: Base, data: Data, compute: Compute, client: AwsClient) 
             objects=S3Objects(client, place) if client.has("s3") else None,
             warm=compute.warm,
             url_domain=base.configuration.function_url_domain,
+            environments=compute.pools,
         )
     )
     control.directory.subscribe(compute.pools.version_changed)

@@ -21,6 +21,7 @@ from lamplighter.aws.errors import AwsError, NotImplementedException, UnknownOpe
 from lamplighter.aws.operation import OperationRegistry
 from lamplighter.aws.service import WireResponse, load_service
 from lamplighter.control.assembly import ControlParts, build_control
+from lamplighter.control.provisioning import ProvisionedEnvironments
 from lamplighter.control.reconciler import SettlingTimes
 from lamplighter.identity.context import Principal, RequestContext, RootAuthoriser
 from lamplighter.invocation.request import InvokeRequest, InvokeResult
@@ -73,8 +74,16 @@ class _Body(io.BytesIO):
 class InProcessLambda:
     """One server; `client()` gives boto3 clients that talk to it."""
 
-    def __init__(self, directory: Path, *, times: SettlingTimes | None = None, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        times: SettlingTimes | None = None,
+        limits: Limits | None = None,
+        environments: ProvisionedEnvironments | None = None,
+    ) -> None:
         self._directory = directory
+        self._environments = environments
         self._times = times
         self._limits = limits or Limits()
         self._loop = asyncio.new_event_loop()
@@ -109,6 +118,7 @@ class InProcessLambda:
                 limits=self._limits,
                 link_secret=b"secret",
                 times=self._times,
+                environments=self._environments,
             )
         )
         self.registry = OperationRegistry(self.control.operations(self.door))

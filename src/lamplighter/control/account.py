@@ -4,6 +4,7 @@ from lamplighter.aws.operation import Request, Response, operation
 from lamplighter.control.plane import ControlPlane
 from lamplighter.identity.context import RequestContext
 from lamplighter.resources.functions.table import get_usage
+from lamplighter.resources.provisioned_concurrency.table import claimed_concurrency
 
 
 class AccountOperations:
@@ -17,13 +18,16 @@ class AccountOperations:
         context.authorise("lambda:GetAccountSettings", "*")
         limits = self._plane.limits
         usage = get_usage(self._plane.storage, context.account_id, context.region)
+        claimed = usage.reserved_concurrency + claimed_concurrency(
+            self._plane.storage, context.account_id, context.region
+        )
         return {
             "AccountLimit": {
                 "TotalCodeSize": limits.total_code_bytes,
                 "CodeSizeUnzipped": limits.unzipped_code_bytes,
                 "CodeSizeZipped": limits.zipped_code_bytes,
                 "ConcurrentExecutions": limits.concurrent_executions,
-                "UnreservedConcurrentExecutions": limits.concurrent_executions - usage.reserved_concurrency,
+                "UnreservedConcurrentExecutions": limits.concurrent_executions - claimed,
             },
             "AccountUsage": {"TotalCodeSize": usage.code_bytes, "FunctionCount": usage.function_count},
         }

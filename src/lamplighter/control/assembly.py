@@ -13,6 +13,7 @@ from lamplighter.control.invoke import Door
 from lamplighter.control.mapping_reconciler import MappingReconciler
 from lamplighter.control.operations import build_operations
 from lamplighter.control.plane import ControlPlane
+from lamplighter.control.provisioning import NoEnvironments, ProvisionedEnvironments, Provisioning
 from lamplighter.control.reconciler import CodeUnusable, Reconciler, SettlingTimes
 from lamplighter.kernel.ids import Ids
 from lamplighter.kernel.limits import Limits
@@ -40,6 +41,7 @@ class ControlParts:
     times: SettlingTimes | None = None
     warm: Callable[[FunctionConfiguration], Awaitable[None]] | None = None
     url_domain: str | None = None
+    environments: ProvisionedEnvironments | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ class Control:
 
     async def run(self) -> None:
         """Until cancelled: bring about what operations ask for."""
+        self.plane.provisioning.begin()
         async with asyncio.TaskGroup() as group:
             group.create_task(self.plane.reconciler.run(), name="reconciler")
             group.create_task(self.plane.mappings.run(), name="mapping reconciler")
@@ -65,6 +68,8 @@ class Control:
 
 def build_control(parts: ControlParts) -> Control:
     directory = StoredFunctionDirectory(parts.storage)
+    provisioning = Provisioning(parts.storage, parts.environments or NoEnvironments())
+    directory.subscribe_to_functions(provisioning.refresh)
     limits = PackageLimits(unzipped_bytes=parts.limits.unzipped_code_bytes)
 
     async def prepare(configuration: FunctionConfiguration) -> None:
@@ -86,6 +91,7 @@ def build_control(parts: ControlParts) -> Control:
             directory=directory,
             reconciler=Reconciler(parts.storage, directory, prepare, parts.ids, parts.times),
             mappings=MappingReconciler(parts.storage),
+            provisioning=provisioning,
             code=CodeStore(
                 parts.blobs,
                 lambda data: inspect(data, limits),

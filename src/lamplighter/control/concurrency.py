@@ -10,6 +10,8 @@ from lamplighter.identity.context import RequestContext
 from lamplighter.resources.functions.names import FunctionName
 from lamplighter.resources.functions.rules import check_reserved_concurrency
 from lamplighter.resources.functions.table import add_usage, get_usage, put_function
+from lamplighter.resources.provisioned_concurrency.rules import check_reservation
+from lamplighter.resources.provisioned_concurrency.table import claimed_concurrency, list_configs
 from lamplighter.storage.storage import Transaction
 
 
@@ -42,7 +44,9 @@ class ConcurrencyOperations:
             added = (reserved or 0) - (record.reserved_concurrency or 0)
             usage = get_usage(transaction, name.account_id, name.region)
             if reserved is not None:
-                check_reserved_concurrency(usage.reserved_concurrency + added, self._plane.limits)
+                claimed = claimed_concurrency(transaction, name.account_id, name.region, besides=name.name)
+                check_reserved_concurrency(usage.reserved_concurrency + added + claimed, self._plane.limits)
+                check_reservation(reserved, sum(config.requested for config in list_configs(transaction, name)))
             put_function(transaction, replace(record, reserved_concurrency=reserved))
             add_usage(transaction, name.account_id, name.region, reserved_concurrency=added)
 

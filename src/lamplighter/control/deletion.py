@@ -10,6 +10,7 @@ from lamplighter.resources.function_urls.table import delete_url, delete_urls
 from lamplighter.resources.functions.model import FunctionRecord
 from lamplighter.resources.functions.names import FunctionName
 from lamplighter.resources.policies.table import delete_policies
+from lamplighter.resources.provisioned_concurrency import table as provisioned_concurrency
 from lamplighter.resources.tags.table import put_tags
 from lamplighter.storage.storage import Transaction
 
@@ -22,11 +23,14 @@ def delete_dependents(transaction: Transaction, record: FunctionRecord) -> None:
     bind_function(transaction, latest.name, record.code_signing_config_arn, None)
     delete_configs(transaction, latest.account_id, latest.region, latest.name)
     delete_policies(transaction, latest.arn)
-    delete_urls(transaction, FunctionName(latest.account_id, latest.region, latest.name))
+    name = FunctionName(latest.account_id, latest.region, latest.name)
+    delete_urls(transaction, name)
+    provisioned_concurrency.delete_configs(transaction, name)
 
 
 def delete_dependents_of(transaction: Transaction, name: FunctionName, qualifier: str) -> None:
     """What goes with one version or alias."""
     delete_config(transaction, name.account_id, name.region, name.name, qualifier)
     delete_url(transaction, name, qualifier)
+    provisioned_concurrency.delete_config(transaction, name, qualifier)
     transaction.delete("policies", f"{name.arn}:{qualifier}")

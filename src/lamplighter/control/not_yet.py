@@ -7,15 +7,11 @@ NOT_YET: frozenset[str] = frozenset(
     {
         "CreateCapacityProvider",
         "DeleteCapacityProvider",
-        "DeleteProvisionedConcurrencyConfig",
         "GetCapacityProvider",
         "GetFunctionScalingConfig",
-        "GetProvisionedConcurrencyConfig",
         "ListCapacityProviders",
         "ListFunctionVersionsByCapacityProvider",
-        "ListProvisionedConcurrencyConfigs",
         "PutFunctionScalingConfig",
-        "PutProvisionedConcurrencyConfig",
         "UpdateCapacityProvider",
     }
 )

@@ -15,6 +15,7 @@ from lamplighter.control.layer_policies import LayerPolicyOperations
 from lamplighter.control.layers import LayerOperations
 from lamplighter.control.plane import ControlPlane
 from lamplighter.control.policies import PolicyOperations
+from lamplighter.control.provisioned_concurrency import ProvisionedConcurrencyOperations
 from lamplighter.control.recursion import RecursionOperations
 from lamplighter.control.resource_policies import ResourcePolicyOperations
 from lamplighter.control.runtime_management import RuntimeManagementOperations
@@ -48,6 +49,7 @@ def build_operations(plane: ControlPlane, door: Door) -> list[object]:
         LayerOperations(plane),
         LayerPolicyOperations(plane),
         PolicyOperations(plane),
+        ProvisionedConcurrencyOperations(plane),
         RecursionOperations(plane),
         RuntimeManagementOperations(plane),
         ResourcePolicyOperations(plane),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from lamplighter.control.code import CodeStore
 from lamplighter.control.code_links import CodeLinks
 from lamplighter.control.mapping_reconciler import MappingReconciler
+from lamplighter.control.provisioning import Provisioning
 from lamplighter.control.reconciler import Reconciler, VersionKey
 from lamplighter.kernel.ids import Ids
 from lamplighter.kernel.limits import Limits
@@ -29,6 +30,7 @@ class ControlPlane:
     directory: StoredFunctionDirectory
     reconciler: Reconciler
     mappings: MappingReconciler
+    provisioning: Provisioning
     code: CodeStore
     links: CodeLinks
     ids: Ids

@@ -47,6 +47,7 @@ class Blueprint:
     mib_per_core: int = 1769
     processes: int = 1024
     open_files: int = 1024
+    initialization_type: str = "on-demand"
 
     @property
     def subject(self) -> Subject:
@@ -120,6 +121,7 @@ class Blueprint:
                 log_stream,
                 self.credentials.credentials(configuration),
                 runtime_api,
+                self.initialization_type,
             ),
             cwd=_VAR_TASK,
             memory_bytes=configuration.memory_size * _MIB,

@@ -118,7 +118,8 @@ class Pool:
         if self._recheck is None:
             self.balance()
 
-    def _next_ticket(self) -> Ticket | None:
+    def take_waiting(self) -> Ticket | None:
+        """The invoke that has waited longest, for whoever can serve it."""
         return self._waiting.popleft() if self._waiting else None
 
     def balance(self) -> None:
@@ -190,7 +191,7 @@ class Pool:
 
     async def _use_failed(self, environment: Environment) -> None:
         """The init failed: the first invoke tries again on its own time, as on AWS."""
-        ticket = self._next_ticket()
+        ticket = self.take_waiting()
         if ticket is None:
             environment.shut_down()
             return
@@ -202,7 +203,7 @@ class Pool:
 
     def _start_failed(self, environment: Environment | None, error: Exception) -> None:
         _log.warning("no environment for %s: %s", self.configuration.qualified_arn, error)
-        ticket = self._next_ticket()
+        ticket = self.take_waiting()
         if ticket is not None:
             ticket.fail(error)
         if environment is not None:
@@ -215,7 +216,7 @@ class Pool:
 
     def environment_ready(self, environment: Environment) -> None:
         self._settling.pop(environment, None)
-        ticket = self._next_ticket()
+        ticket = self.take_waiting()
         if ticket is not None:
             environment.invoke(ticket)
         elif self.is_retired:

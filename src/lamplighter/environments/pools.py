@@ -14,11 +14,13 @@ from lamplighter.environments.blueprint import Blueprint
 from lamplighter.environments.capacity import Capacity
 from lamplighter.environments.environment import Logs, Platform
 from lamplighter.environments.pool import NoCapacity, Pool, VersionKey, version_key
+from lamplighter.environments.provisioned import Provision
 from lamplighter.environments.ticket import Ticket
 from lamplighter.kernel.clock import Clock, SystemClock
 from lamplighter.kernel.ids import Ids, RandomIds
 from lamplighter.kernel.limits import Limits
 from lamplighter.resources.functions.model import FunctionConfiguration
+from lamplighter.resources.provisioned_concurrency.model import Provisioned
 from lamplighter.sandboxes.sandbox import SandboxDriver
 
 _CLOSE_SECONDS = 10.0
@@ -55,6 +57,7 @@ class EnvironmentPools:
         )
         self._prepare = prepare
         self._pools: dict[VersionKey, Pool] = {}
+        self._provisions: dict[VersionKey, Provision] = {}
         self._loop = asyncio.get_running_loop()
         self._is_closing = False
         self._sweep_seconds = max(0.05, min(5.0, self._settings.idle_seconds / 4))
@@ -66,10 +69,15 @@ class EnvironmentPools:
         self.is_short_of_room = False
 
     def submit(self, configuration: FunctionConfiguration, ticket: Ticket) -> None:
-        """Have the invoke served by an environment of this version."""
+        """Have the invoke served by an environment of this version, a provisioned one if one is free."""
         if self._is_closing:
             ticket.fail(NoCapacity())
             return
+        provision = self._provisions.get(version_key(configuration)) if self._provisions else None
+        if provision is None or not provision.submit(ticket):
+            self.submit_on_demand(configuration, ticket)
+
+    def submit_on_demand(self, configuration: FunctionConfiguration, ticket: Ticket) -> None:
         pool = self._pools.get(version_key(configuration))
         if pool is None:
             pool = self._open(configuration)
@@ -86,7 +94,24 @@ class EnvironmentPools:
     @property
     def environments(self) -> int:
         """How many environments are alive."""
-        return sum(pool.environments for pool in self._pools.values())
+        provisioned = sum(provision.environments for provision in self._provisions.values())
+        return provisioned + sum(pool.environments for pool in self._pools.values())
+
+    # --- provisioned concurrency
+
+    def provision(self, configuration: FunctionConfiguration, count: int) -> None:
+        """Keep so many environments of this version initialised from now on; 0 lets all of them go."""
+        key = version_key(configuration)
+        provision = self._provisions.get(key)
+        if provision is None:
+            if not count or self._is_closing:
+                return
+            provision = self._provisions[key] = Provision(configuration, self._prepare, self._platform, self)
+        provision.want(count)
+
+    def provisioned(self, configuration: FunctionConfiguration) -> Provisioned:
+        provision = self._provisions.get(version_key(configuration))
+        return Provisioned() if provision is None else provision.figures
 
     # --- changes of functions
 
@@ -96,6 +121,10 @@ class EnvironmentPools:
             known = pool.configuration
             if known.qualified_arn == qualified_arn and known.content_revision != content_revision:
                 pool.retire()
+        for provision in tuple(self._provisions.values()):
+            known = provision.configuration
+            if known.qualified_arn == qualified_arn and known.content_revision != content_revision:
+                provision.want(0)
 
     # --- what pools ask (pool.House)
 
@@ -115,11 +144,28 @@ class EnvironmentPools:
         for pool in tuple(self._pools.values()):
             if pool.is_waiting:
                 pool.balance()
+        for provision in tuple(self._provisions.values()):
+            provision.balance()
 
     def pool_is_empty(self, pool: Pool) -> None:
         if self._pools.get(pool.key) is pool:
             del self._pools[pool.key]
-        if not self._pools:
+        self._report_if_empty()
+
+    # --- what provisioned environments ask (provisioned.Lodging)
+
+    def waiting_ticket(self, configuration: FunctionConfiguration) -> Ticket | None:
+        pool = self._pools.get(version_key(configuration))
+        return None if pool is None else pool.take_waiting()
+
+    def provision_is_empty(self, provision: Provision) -> None:
+        key = version_key(provision.configuration)
+        if self._provisions.get(key) is provision:
+            del self._provisions[key]
+        self._report_if_empty()
+
+    def _report_if_empty(self) -> None:
+        if not self._pools and not self._provisions:
             self._emptied.set()
 
     def _sweep(self) -> None:
@@ -139,10 +185,14 @@ class EnvironmentPools:
             self._sweep_timer.cancel()
         for pool in tuple(self._pools.values()):
             pool.retire()
-        if self._pools and drain_seconds > 0:
+        for provision in tuple(self._provisions.values()):
+            provision.want(0)
+        if (self._pools or self._provisions) and drain_seconds > 0:
             self._emptied.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._emptied.wait(), drain_seconds)
         for pool in tuple(self._pools.values()):
             pool.abort()
+        for provision in tuple(self._provisions.values()):
+            provision.abort()
         await self._background.close(_CLOSE_SECONDS)

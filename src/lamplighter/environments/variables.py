@@ -31,6 +31,7 @@ def variables(
     log_stream: str,
     credentials: Credentials,
     runtime_api: str = RUNTIME_API_ADDRESS,
+    initialization_type: str = "on-demand",
 ) -> dict[str, str]:
     """Every variable of the environment, in the order of who wins last."""
     return {
@@ -38,6 +39,7 @@ def variables(
         **runtime_env,
         **(configuration.environment or {}),
         **_reserved(configuration, runtime_env, log_stream, credentials, runtime_api),
+        "AWS_LAMBDA_INITIALIZATION_TYPE": initialization_type,
     }
 
 
@@ -56,7 +58,6 @@ def _reserved(
         "AWS_LAMBDA_FUNCTION_NAME": configuration.name,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(configuration.memory_size),
         "AWS_LAMBDA_FUNCTION_VERSION": configuration.version,
-        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
         "AWS_LAMBDA_LOG_GROUP_NAME": configuration.log_group,
         "AWS_LAMBDA_LOG_STREAM_NAME": log_stream,
         "AWS_ACCESS_KEY_ID": credentials.access_key_id,

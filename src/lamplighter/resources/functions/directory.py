@@ -15,6 +15,8 @@ from lamplighter.resources.functions.table import Reader, get_function, get_vers
 
 # Told the qualified ARN of a version and its current content revision; None when the version is gone.
 VersionSubscriber = Callable[[str, str | None], None]
+# Told account, region and name of a function of which anything has changed.
+FunctionSubscriber = Callable[[str, str, str], None]
 
 _MOST_FUNCTIONS = 20_000
 _MOST_QUALIFIERS = 1_000
@@ -37,10 +39,15 @@ class StoredFunctionDirectory:
         self._storage = storage
         self._entries: dict[tuple[str, str, str], _Entry] = {}
         self._subscribers: list[VersionSubscriber] = []
+        self._function_subscribers: list[FunctionSubscriber] = []
 
     def subscribe(self, subscriber: VersionSubscriber) -> None:
         """Call `subscriber` whenever a version's content changes or a version goes."""
         self._subscribers.append(subscriber)
+
+    def subscribe_to_functions(self, subscriber: FunctionSubscriber) -> None:
+        """Call `subscriber` whenever anything of a function has changed, its versions and aliases included."""
+        self._function_subscribers.append(subscriber)
 
     def resolve(self, account_id: str, region: str, name: str, qualifier: str | None) -> ResolvedFunction:
         """The version that `qualifier` stands for. Raises ResourceNotFoundException with AWS's words."""
@@ -67,6 +74,8 @@ class StoredFunctionDirectory:
     def forget(self, account_id: str, region: str, name: str) -> None:
         """Something about the function changed that is no version's content: an alias, a concurrency setting."""
         self._entries.pop((account_id, region, name), None)
+        for subscriber in self._function_subscribers:
+            subscriber(account_id, region, name)
 
     def _tell(self, qualified_arn: str, content_revision: str | None) -> None:
         for subscriber in self._subscribers:
