@@ -27,7 +27,7 @@ async def who(house: FunctionHouse, seconds: float = 0) -> tuple[str, str]:
 
 async def test_they_are_there_before_anyone_asks_and_never_expire(tmp_path: Path) -> None:
     async with open_house(tmp_path, idle_seconds=0.1) as house:
-        configuration = house.deploy({"index.py": WHO}, version="1")
+        configuration = house.deploy({"index.py": WHO}, version="1", timeout=30)
         house.pools.provision(configuration, 2)
         assert house.pools.provisioned(configuration).ready == 0
         await until(lambda: house.pools.provisioned(configuration).ready == 2)
@@ -39,12 +39,12 @@ async def test_they_are_there_before_anyone_asks_and_never_expire(tmp_path: Path
 
 async def test_they_are_used_first_and_the_rest_spills_over(tmp_path: Path) -> None:
     async with open_house(tmp_path) as house:
-        configuration = house.deploy({"index.py": WHO}, version="1")
+        configuration = house.deploy({"index.py": WHO}, version="1", timeout=30)
         house.pools.provision(configuration, 2)
         await until(lambda: house.pools.provisioned(configuration).ready == 2)
         alone = [await who(house) for _ in range(20)]
         assert {kind for _, kind in alone} == {PROVISIONED}
-        together = await asyncio.gather(*(who(house, 3) for _ in range(3)))
+        together = await asyncio.gather(*(who(house, 2) for _ in range(3)))
         assert sorted(kind for _, kind in together) == [ON_DEMAND, PROVISIONED, PROVISIONED]
         assert len({name for name, _ in together}) == 3
 
@@ -68,7 +68,7 @@ async def test_one_that_ends_is_replaced(tmp_path: Path) -> None:
 
 async def test_fewer_may_be_wanted_and_none_at_all(tmp_path: Path) -> None:
     async with open_house(tmp_path) as house:
-        configuration = house.deploy({"index.py": WHO}, version="1")
+        configuration = house.deploy({"index.py": WHO}, version="1", timeout=30)
         house.pools.provision(configuration, 3)
         await until(lambda: house.pools.provisioned(configuration).ready == 3)
         house.pools.provision(configuration, 1)
@@ -84,7 +84,7 @@ async def test_fewer_may_be_wanted_and_none_at_all(tmp_path: Path) -> None:
 
 async def test_a_version_that_goes_takes_them_with_it(tmp_path: Path) -> None:
     async with open_house(tmp_path) as house:
-        configuration = house.deploy({"index.py": WHO}, version="1")
+        configuration = house.deploy({"index.py": WHO}, version="1", timeout=30)
         house.pools.provision(configuration, 2)
         await until(lambda: house.pools.provisioned(configuration).ready == 2)
         house.pools.version_changed(configuration.qualified_arn, None)
