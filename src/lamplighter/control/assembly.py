@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from lamplighter.control.capacity_reconciler import CapacityReconciler
 from lamplighter.control.code import CodeStore, NoObjectSource, ObjectSource
 from lamplighter.control.code_links import CodeLinks
 from lamplighter.control.invoke import Door
@@ -19,10 +20,14 @@ from lamplighter.kernel.ids import Ids
 from lamplighter.kernel.limits import Limits
 from lamplighter.resources.functions.directory import StoredFunctionDirectory
 from lamplighter.resources.functions.model import FunctionConfiguration
+from lamplighter.resources.functions.names import LATEST
+from lamplighter.resources.functions.table import capacity_provider_of
 from lamplighter.storage.blobs import BlobStore
 from lamplighter.storage.packages import PackageStore
 from lamplighter.storage.storage import Storage
 from lamplighter.storage.zip_extractor import PackageLimits, PackageRefused, inspect
+
+_NO_INSTANCES = "This server has no managed instances: the capacity provider cannot place execution environments."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +65,7 @@ class Control:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.plane.reconciler.run(), name="reconciler")
             group.create_task(self.plane.mappings.run(), name="mapping reconciler")
+            group.create_task(self.plane.capacity.run(), name="capacity reconciler")
 
     def operations(self, door: Door) -> Sequence[object]:
         """For an OperationRegistry."""
@@ -74,6 +80,8 @@ def build_control(parts: ControlParts) -> Control:
 
     async def prepare(configuration: FunctionConfiguration) -> None:
         """Unpack what the version runs from; an image is not ours to unpack."""
+        if configuration.version != LATEST and capacity_provider_of(configuration) is not None:
+            raise CodeUnusable(_NO_INSTANCES, "InsufficientCapacity")
         digests = [layer.code.digest for layer in configuration.layers]
         if configuration.image_uri is None:
             digests.append(configuration.code.digest)
@@ -92,6 +100,7 @@ def build_control(parts: ControlParts) -> Control:
             reconciler=Reconciler(parts.storage, directory, prepare, parts.ids, parts.times),
             mappings=MappingReconciler(parts.storage),
             provisioning=provisioning,
+            capacity=CapacityReconciler(parts.storage),
             code=CodeStore(
                 parts.blobs,
                 lambda data: inspect(data, limits),

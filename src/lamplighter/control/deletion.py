@@ -4,6 +4,7 @@ Every family that attaches something to functions adds its line here. Must not k
 """
 
 from lamplighter.resources.aliases.table import delete_alias, list_aliases
+from lamplighter.resources.capacity_providers.table import delete_scaling
 from lamplighter.resources.code_signing.table import bind_function
 from lamplighter.resources.event_invoke.table import delete_config, delete_configs
 from lamplighter.resources.function_urls.table import delete_url, delete_urls
@@ -26,6 +27,7 @@ def delete_dependents(transaction: Transaction, record: FunctionRecord) -> None:
     name = FunctionName(latest.account_id, latest.region, latest.name)
     delete_urls(transaction, name)
     provisioned_concurrency.delete_configs(transaction, name)
+    delete_scaling(transaction, name)
 
 
 def delete_dependents_of(transaction: Transaction, name: FunctionName, qualifier: str) -> None:
@@ -33,4 +35,5 @@ def delete_dependents_of(transaction: Transaction, name: FunctionName, qualifier
     delete_config(transaction, name.account_id, name.region, name.name, qualifier)
     delete_url(transaction, name, qualifier)
     provisioned_concurrency.delete_config(transaction, name, qualifier)
+    delete_scaling(transaction, FunctionName(name.account_id, name.region, name.name, qualifier))
     transaction.delete("policies", f"{name.arn}:{qualifier}")

@@ -12,6 +12,7 @@ from lamplighter.aws.errors import InvalidParameterValueException
 from lamplighter.aws.operation import Request, Response, operation
 from lamplighter.control.addressing import address_function
 from lamplighter.control.answers import configuration_answer
+from lamplighter.control.capacity_providers import check_capacity_provider
 from lamplighter.control.code import refer_to_image
 from lamplighter.control.code_signing import check_deployment
 from lamplighter.control.layers import refer_to_layers
@@ -100,6 +101,7 @@ class FunctionUpdateOperations:
             record = require_function(transaction, name)
             rules.check_changeable(record.latest)
             rules.check_revision(request.get("RevisionId"), record.latest.revision_id)
+            check_capacity_provider(transaction, request, record.latest)
             stamped: dict[str, Any] = {"revision_id": revision, "content_revision": content, "modified_at": context.now}
             changed = rules.begin_update(replace(change(record.latest), **stamped))
             added = changed.code.size - record.latest.code.size

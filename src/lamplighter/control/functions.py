@@ -12,6 +12,7 @@ from lamplighter.aws.operation import Request, Response, operation
 from lamplighter.control import pagination
 from lamplighter.control.addressing import address_function
 from lamplighter.control.answers import configuration_answer, listed_answer
+from lamplighter.control.capacity_providers import check_capacity_provider
 from lamplighter.control.code import refer_to_image, resolve_image
 from lamplighter.control.code_signing import check_deployment, require_for_function
 from lamplighter.control.deletion import delete_dependents, delete_dependents_of
@@ -74,6 +75,7 @@ class FunctionOperations:
                 put_version(transaction, version)
             put_tags(transaction, name.arn, tags)
             require_for_function(transaction, signing)
+            check_capacity_provider(transaction, request)
             bind_function(transaction, name.name, None, signing)
             add_usage(transaction, name.account_id, name.region, functions=1, code_bytes=added)
 
@@ -90,6 +92,7 @@ class FunctionOperations:
         _refuse_existing(self._plane.storage, name)
         require_for_function(self._plane.storage, request.get("CodeSigningConfigArn") or None)
         check_deployment(self._plane.storage, request.get("CodeSigningConfigArn") or None)
+        check_capacity_provider(self._plane.storage, request)
         image_uri = _image_uri(request)
         blank = FunctionConfiguration(
             account_id=name.account_id,

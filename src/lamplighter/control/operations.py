@@ -2,6 +2,7 @@
 
 from lamplighter.control.account import AccountOperations
 from lamplighter.control.aliases import AliasOperations
+from lamplighter.control.capacity_providers import CapacityProviderOperations, TaggableCapacityProvider
 from lamplighter.control.code_signing import CodeSigningOperations, TaggableCodeSigningConfig
 from lamplighter.control.concurrency import ConcurrencyOperations
 from lamplighter.control.durable import DurableExecutionOperations
@@ -19,7 +20,8 @@ from lamplighter.control.provisioned_concurrency import ProvisionedConcurrencyOp
 from lamplighter.control.recursion import RecursionOperations
 from lamplighter.control.resource_policies import ResourcePolicyOperations
 from lamplighter.control.runtime_management import RuntimeManagementOperations
-from lamplighter.control.tags import AbsentKind, TaggableFunction, TagOperations
+from lamplighter.control.scaling import ScalingOperations
+from lamplighter.control.tags import TaggableFunction, TagOperations
 from lamplighter.control.versions import VersionOperations
 
 
@@ -35,11 +37,12 @@ def build_operations(plane: ControlPlane, door: Door) -> list[object]:
             [
                 TaggableFunction(),
                 TaggableEventSourceMapping(),
-                AbsentKind("capacity-provider:", "Capacity provider"),
+                TaggableCapacityProvider(),
                 TaggableCodeSigningConfig(),
             ],
         ),
         AccountOperations(plane),
+        CapacityProviderOperations(plane),
         CodeSigningOperations(plane),
         ConcurrencyOperations(plane),
         DurableExecutionOperations(plane),
@@ -52,6 +55,7 @@ def build_operations(plane: ControlPlane, door: Door) -> list[object]:
         ProvisionedConcurrencyOperations(plane),
         RecursionOperations(plane),
         RuntimeManagementOperations(plane),
+        ScalingOperations(plane),
         ResourcePolicyOperations(plane),
         InvokeOperations(plane, door),
     ]

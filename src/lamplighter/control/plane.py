@@ -5,6 +5,7 @@
 
 from dataclasses import dataclass
 
+from lamplighter.control.capacity_reconciler import CapacityReconciler
 from lamplighter.control.code import CodeStore
 from lamplighter.control.code_links import CodeLinks
 from lamplighter.control.mapping_reconciler import MappingReconciler
@@ -31,6 +32,7 @@ class ControlPlane:
     reconciler: Reconciler
     mappings: MappingReconciler
     provisioning: Provisioning
+    capacity: CapacityReconciler
     code: CodeStore
     links: CodeLinks
     ids: Ids

@@ -18,7 +18,7 @@ def publish(
     version = replace(latest, version=str(number), revision_id=version_revision)
     if description is not None:
         version = replace(version, description=description)
-    if latest.state == "Active":
+    if latest.state in ("Active", "ActiveNonInvocable"):
         version = _published_state(version)
     published = replace(
         record,
@@ -31,8 +31,9 @@ def publish(
 
 
 def _published_state(version: FunctionConfiguration) -> FunctionConfiguration:
-    """Active at once, unless a snapshot has to be taken first."""
-    if version.settings.get("SnapStart", {}).get("ApplyOn") == "PublishedVersions":
+    """Active at once, unless a snapshot has to be taken or instances have to be found first."""
+    takes_snapshot = version.settings.get("SnapStart", {}).get("ApplyOn") == "PublishedVersions"
+    if takes_snapshot or "CapacityProviderConfig" in version.settings:
         return begin_creation(
             replace(
                 version,

@@ -62,9 +62,6 @@ def _check(configuration: FunctionConfiguration, request: Request, limits: Limit
 
 def check_references(request: Request) -> None:
     """Refuse what names resources of kinds that there are none of here, with AWS's words for a missing one."""
-    managed = (request.get("CapacityProviderConfig") or {}).get("LambdaManagedInstancesCapacityProviderConfig")
-    if managed:
-        raise ResourceNotFoundException(f"Capacity provider not found: {managed['CapacityProviderArn']}")
     runtime = request.get("RuntimeConfig")
     if runtime:
         raise ResourceNotFoundException(f"Runtime not found: {runtime['RuntimeArn']}")

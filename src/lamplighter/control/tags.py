@@ -64,20 +64,6 @@ class TaggableFunction:
         return record
 
 
-class AbsentKind:
-    """A kind of resource of which there are none (yet): AWS's words for one that is not found."""
-
-    def __init__(self, prefix: str, label: str) -> None:
-        self.prefix = prefix
-        self._label = label
-
-    def check(self, reader: Reader, arn: Arn, text: str) -> None:
-        raise ResourceNotFoundException(f"{self._label} not found: {text}")
-
-    def touch(self, transaction: Transaction, arn: Arn, revision_id: str) -> None:
-        raise AssertionError("check refuses before")
-
-
 class TagOperations:
     """TagResource, UntagResource, ListTags."""
 

@@ -33,7 +33,7 @@ from lamplighter.resources.functions.model import FunctionConfiguration
 from lamplighter.sandboxes.runtimes.runtime import RuntimeMissing
 from lamplighter.sandboxes.sandbox import SandboxFailed
 
-_READY_STATES = ("Active", "ActiveNonInvocable")
+_READY_STATES = ("Active",)
 
 
 class Placement(Protocol):

@@ -141,11 +141,12 @@ def begin_update(configuration: FunctionConfiguration) -> FunctionConfiguration:
 
 
 def settle(configuration: FunctionConfiguration, revision_id: str) -> FunctionConfiguration:
-    """Active and Successful: the end of a creation or an update."""
+    """Active and Successful: the end of a creation or an update. $LATEST of a managed function never runs itself."""
+    is_managed = "CapacityProviderConfig" in configuration.settings
     return replace(
         configuration,
         revision_id=revision_id,
-        state="Active",
+        state="ActiveNonInvocable" if is_managed else "Active",
         state_reason=None,
         state_reason_code=None,
         last_update_status="Successful",

@@ -51,6 +51,7 @@ def put_function(transaction: Transaction, record: FunctionRecord) -> None:
     key = function_key(latest.account_id, latest.region, latest.name)
     transaction.put("functions", key, _encode(record))
     _note_unsettled(transaction, key, latest)
+    _note_capacity_provider(transaction, key, latest)
 
 
 def delete_function(transaction: Transaction, account_id: str, region: str, name: str) -> list[FunctionConfiguration]:
@@ -83,6 +84,7 @@ def put_version(transaction: Transaction, configuration: FunctionConfiguration) 
     key = version_key(configuration.account_id, configuration.region, configuration.name, int(configuration.version))
     transaction.put("function_versions", key, _encode(configuration))
     _note_unsettled(transaction, key, configuration)
+    _note_capacity_provider(transaction, key, configuration)
 
 
 def delete_version(transaction: Transaction, configuration: FunctionConfiguration) -> None:
@@ -139,3 +141,16 @@ def _note_unsettled(transaction: Transaction, key: str, configuration: FunctionC
         transaction.delete("unsettled", key)
     else:
         transaction.put("unsettled", key, b"")
+
+
+def capacity_provider_of(configuration: FunctionConfiguration) -> str | None:
+    """The ARN of the capacity provider that a managed function is to run on; None for all others."""
+    config = configuration.settings.get("CapacityProviderConfig")
+    return config["LambdaManagedInstancesCapacityProviderConfig"]["CapacityProviderArn"] if config else None
+
+
+def _note_capacity_provider(transaction: Transaction, key: str, configuration: FunctionConfiguration) -> None:
+    """Note who uses a capacity provider. Whoever reads the notes looks whether it is still so."""
+    arn = capacity_provider_of(configuration)
+    if arn is not None:
+        transaction.put("capacity_provider_versions", f"{arn}/{key}", b"")
