@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import mkdtemp
@@ -19,7 +20,7 @@ from xml.etree import ElementTree as ET
 from tests import leftovers
 
 HOME = Path(__file__).parents[1]
-TOTAL_SECONDS = 1100
+TOTAL_SECONDS = 1140
 NO_TESTS = 5
 
 
@@ -36,7 +37,7 @@ LANES = (
     Lane("unit", 120, 2),
     Lane("storage", 180, 2),
     Lane("contract", 240, 2),
-    Lane("e2e", 420, 0),
+    Lane("e2e", 600, 0),
     Lane("security", 300, 0),
     Lane("reliability", 420, 0),
 )
@@ -129,12 +130,13 @@ def _wait(pytest: subprocess.Popen[bytes], seconds: float) -> int | None:
     except subprocess.TimeoutExpired:
         return None
     finally:
-        if pytest.poll() is None:
-            os.killpg(pytest.pid, signal.SIGTERM)
-            try:
-                pytest.wait(timeout=10)
-            except subprocess.TimeoutExpired:
-                os.killpg(pytest.pid, signal.SIGKILL)
+        # Interrupted first, so that pytest says which test was running and writes down what it has so far.
+        for number, patience in ((signal.SIGINT, 20), (signal.SIGTERM, 5), (signal.SIGKILL, 5)):
+            if pytest.poll() is not None:
+                break
+            os.killpg(pytest.pid, number)
+            with suppress(subprocess.TimeoutExpired):
+                pytest.wait(timeout=patience)
 
 
 def _read(lane: Lane, results: Path) -> Outcome:
