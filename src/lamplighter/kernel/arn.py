@@ -4,6 +4,7 @@ Must not know which resources exist nor whether an ARN is allowed anywhere: patt
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Self
 
 _PARTITION_BY_REGION_PREFIX = (
@@ -18,6 +19,7 @@ _PARTITION_BY_REGION_PREFIX = (
 _FIELDS = 6
 
 
+@lru_cache(maxsize=256)
 def partition_of(region: str) -> str:
     """The partition that AWS keeps `region` in."""
     for prefix, partition in _PARTITION_BY_REGION_PREFIX:
@@ -26,6 +28,7 @@ def partition_of(region: str) -> str:
     return "aws"
 
 
+@lru_cache(maxsize=4096)
 def lambda_arn(region: str, account_id: str, *resource: str) -> str:
     """The ARN of a Lambda resource, whose parts are given one by one: "function", its name, a qualifier."""
     return ":".join(("arn", partition_of(region), "lambda", region, account_id, *resource))

@@ -9,6 +9,10 @@ from collections.abc import Callable
 from typing import Protocol
 
 
+# Any hexadecimal digit to one whose two upper bits are 10, as in every UUID of this variant.
+_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+
+
 class Ids(Protocol):
     """A source of identifiers."""
 
@@ -25,32 +29,29 @@ class RandomIds:
     """Identifiers from the kernel's random source, drawn 4 KiB at a time; the pool is refilled after a fork."""
 
     _POOL_BYTES = 4096
+    _UUID_DIGITS = 32
 
     def __init__(self, random_bytes: Callable[[int], bytes] = os.urandom) -> None:
         self._random_bytes = random_bytes
-        self._pool = b""
+        self._pool = ""
         self._offset = 0
         os.register_at_fork(after_in_child=self._discard)
 
     def _discard(self) -> None:
-        self._pool = b""
+        self._pool = ""
         self._offset = 0
 
-    def _take(self, count: int) -> bytes:
-        if self._offset + count > len(self._pool):
-            self._pool = self._random_bytes(max(self._POOL_BYTES, count))
-            self._offset = 0
-        taken = self._pool[self._offset : self._offset + count]
-        self._offset += count
-        return taken
+    def hex(self, digits: int) -> str:
+        start = self._offset
+        self._offset = end = start + digits
+        if end > len(self._pool):
+            self._pool = self._random_bytes(max(self._POOL_BYTES, digits)).hex()
+            start, self._offset = 0, digits
+        return self._pool[start : start + digits]
 
     def uuid(self) -> str:
-        digits = self._take(16).hex()
-        variant = "89ab"[int(digits[16], 16) & 3]
-        return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
-
-    def hex(self, digits: int) -> str:
-        return self._take((digits + 1) // 2).hex()[:digits]
+        digits = self.hex(self._UUID_DIGITS)
+        return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{_VARIANT[digits[16]]}{digits[17:20]}-{digits[20:]}"
 
 
 class CountedIds:
