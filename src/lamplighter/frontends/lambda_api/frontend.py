@@ -124,12 +124,12 @@ class LambdaApi:
         if caller.service != _SERVICE:
             raise InvalidSignatureException("Credential should be scoped to correct service: 'lambda'.")
         operation = match.operation
+        asked = operation.parse(match, request.query, request.headers, request.body)
         handler = self._parts.registry.get(operation.name)
         if handler is None:
             raise NotImplementedException(
                 f"The operation {operation.name} is part of AWS Lambda's API, but lamplighter does not offer it yet."
             )
-        asked = operation.parse(match, request.query, request.headers, request.body)
         answer = await handler(asked, self._context(request, caller, request_id))
         return operation.serialise(answer)
 
