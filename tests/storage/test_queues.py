@@ -277,3 +277,17 @@ async def test_a_group_that_is_skipped_keeps_its_turn(storage: SqliteStorage) ->
     assert bodies(await storage.transact(lease(3, set()))) == ["a0", "b1", "c1"]
     assert bodies(await storage.transact(lease(9, {"a", "b", "c"}))) == []
     assert bodies(await storage.transact(lease(9, {"b"}))) == ["a1", "c2", "a2"]
+
+
+@pytest.mark.parametrize("count", [1, 7, 8, 9, 40])
+async def test_entries_added_together_are_entries_like_any_other(storage: SqliteStorage, count: int) -> None:
+    entries = [("ab"[number % 2], f"{number}".encode()) for number in range(count)]
+
+    await storage.transact(lambda tx: tx.enqueue_many(QUEUE, entries, due_at=5))
+
+    assert await storage.transact(take(4.9)) == []
+    leases = await storage.transact(take(5, limit=100))
+    assert Counter(bodies(leases)) == Counter(str(number) for number in range(count))
+    assert [lease.group for lease in leases[:2]] == ["a", "b"][:count]
+    assert all([await storage.transact(lambda tx, lease=lease: tx.ack(lease)) for lease in leases])  # type: ignore[misc]  # bound now
+    assert storage.queue_size(QUEUE) == 0

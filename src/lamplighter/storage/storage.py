@@ -7,7 +7,7 @@ Keys are text without NUL; they sort by their UTF-8 bytes.
 
 import builtins
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import LiteralString, Protocol, TypeVar
 
@@ -63,6 +63,10 @@ class Transaction(Protocol):
 
     def cancel(self, queue: LiteralString, name: str) -> bool:
         """Whether there was an entry of that name; whoever holds a lease on it cannot ack it any more."""
+        ...
+
+    def enqueue_many(self, queue: LiteralString, entries: Sequence[tuple[str, bytes]], *, due_at: float) -> None:
+        """Add nameless entries, each a group and a body. Raises StorageFull like `put`."""
         ...
 
     def enqueue_leased(self, queue: LiteralString, body: bytes, *, group: str = "") -> Lease:

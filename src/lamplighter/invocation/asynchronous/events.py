@@ -6,7 +6,7 @@ the event. Must not know the wire, nor how deliveries are made.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import LiteralString, Protocol, TypeVar
 
@@ -21,6 +21,7 @@ from lamplighter.aws.errors import (
     TooManyRequestsException,
 )
 from lamplighter.invocation.asynchronous.backlog import Backlog
+from lamplighter.invocation.asynchronous.coalescer import Coalescer
 from lamplighter.invocation.asynchronous.delivery import Delivery, encode_delivery
 from lamplighter.invocation.asynchronous.event import AsyncEvent, decode_event, encode_event
 from lamplighter.invocation.asynchronous.fair_dispatch import FairDispatch
@@ -79,6 +80,33 @@ class AsyncSettings:
     time_scale: float = 1.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewEvent:
+    """An event to be stored; a direct one is handed out in the same breath."""
+
+    event: AsyncEvent
+    group: str
+    accepted_at: float
+    is_direct: bool
+
+
+def store_new(transaction: Transaction, news: Sequence[NewEvent]) -> list[Lease | None]:
+    """The lease of each direct event, None for every other."""
+    for new in news:
+        claim(transaction, new.event.payload, new.event.blob_owner)
+    queued = [(new.group, encode_event(new.event)) for new in news if not new.is_direct]
+    if queued:
+        transaction.enqueue_many(EVENTS, queued, due_at=min(new.accepted_at for new in news))
+    return [
+        transaction.enqueue_leased(EVENTS, encode_event(new.event), group=new.group) if new.is_direct else None
+        for new in news
+    ]
+
+
+def settle(transaction: Transaction, decisions: Sequence[Callable[[Transaction], object]]) -> list[object]:
+    return [decide(transaction) for decide in decisions]
+
+
 class AsyncEvents:
     """Implements invocation.door.EventAcceptor. `dispatch.run()` must run beside the listeners; `door` is set once."""
 
@@ -105,6 +133,8 @@ class AsyncEvents:
         self._figures = figures
         self._outcome_stored = outcome_stored
         self.door: Door | None = None
+        self._accepting = Coalescer(storage, store_new)
+        self._settling = Coalescer(storage, settle, completes=True)
         self.backlog = Backlog(storage.group_sizes(EVENTS), settings.queue_limit)
         self.dispatch = FairDispatch(storage, EVENTS, self._handle, limit=settings.concurrency, clock=clock)
 
@@ -142,27 +172,19 @@ class AsyncEvents:
 
     async def _store(self, event: AsyncEvent, group: str, now: float) -> None:
         """An event that finds nobody before it and room to run is stored as handed out: one commit less."""
-        body = encode_event(event)
         is_first = self.backlog.of(group) == self.dispatch.running_of(group)
         is_direct = is_first and self.dispatch.take_place(group)
         self.backlog.add(group)
 
-        def decide(transaction: Transaction) -> Lease | None:
-            claim(transaction, event.payload, event.blob_owner)
-            if is_direct:
-                return transaction.enqueue_leased(EVENTS, body, group=group)
-            transaction.enqueue(EVENTS, body, due_at=now, group=group)
-            return None
-
         try:
-            lease = await self._storage.transact(decide)
+            lease = await self._accepting.put(NewEvent(event=event, group=group, accepted_at=now, is_direct=is_direct))
         except BaseException:
             self.backlog.remove(group)
             if is_direct:
                 self.dispatch.leave_place(group)
             raise
         if lease is None:
-            self.dispatch.wake()
+            self.dispatch.wake(group)
         else:
             self.dispatch.start(lease)
 
@@ -328,7 +350,7 @@ class AsyncEvents:
 
     async def _settle(self, decide: Callable[[Transaction], object]) -> None:
         """Commit what became of an event."""
-        await self._patiently(lambda: self._storage.transact(decide, completes=True))
+        await self._patiently(lambda: self._settling.put(decide))
 
     async def _patiently(self, write: Callable[[], Awaitable[Result]]) -> Result:
         """Wait for a full or busy disk: the function has run, and running it again would not make more room."""

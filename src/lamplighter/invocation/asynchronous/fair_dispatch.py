@@ -71,7 +71,7 @@ class FairDispatch:
 
     def take_place(self, group: str) -> bool:
         """Whether one more of `group` may be handled right now; the place is then taken."""
-        if not self._is_open or group in self._paused or is_at_share(self.running_of(group), self.running, self._limit):
+        if not self._is_open or self._is_held_back(group):
             return False
         self._hold(group)
         return True
@@ -93,9 +93,10 @@ class FairDispatch:
 
     # --- control
 
-    def wake(self) -> None:
-        """Something may have become due."""
-        self._wake.set()
+    def wake(self, group: str | None = None) -> None:
+        """Something may have become due; of `group`, if it is one alone."""
+        if group is None or not self._is_held_back(group):
+            self._wake.set()
 
     def pause(self, group: str, seconds: float) -> None:
         """Leave a group alone for a while, because all of its entries would meet the same trouble."""
@@ -119,6 +120,10 @@ class FairDispatch:
         return len(given_up)
 
     # --- inside
+
+    def _is_held_back(self, group: str) -> bool:
+        """Whether it must wait for a pause or an entry to end, both of which wake us."""
+        return group in self._paused or is_at_share(self.running_of(group), self.running, self._limit)
 
     def _hold(self, group: str) -> None:
         self._held[group] = self._held.get(group, 0) + 1

@@ -6,7 +6,7 @@ with nothing due wait in order of their first entry. Must not know transactions 
 
 import math
 import zlib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import apsw
@@ -24,6 +24,11 @@ _EXPECT_GROUP = (
     " WHERE excluded.head_due_at < head_due_at"
 )
 _INSERT_LEASED = "INSERT INTO queue_entry (queue, group_name, due_at, leases, checksum, body) VALUES (?, ?, ?, 1, ?, ?)"
+_ROWS = 8
+_INSERT_ROWS = (
+    "INSERT INTO queue_entry (queue, group_name, due_at, checksum, body) VALUES (?, ?, ?, ?, ?), (?, ?, ?, ?, ?),"
+    " (?, ?, ?, ?, ?), (?, ?, ?, ?, ?), (?, ?, ?, ?, ?), (?, ?, ?, ?, ?), (?, ?, ?, ?, ?), (?, ?, ?, ?, ?)"
+)
 _CANCEL = "DELETE FROM queue_entry WHERE queue = ? AND name = ?"
 _ACK = "DELETE FROM queue_entry WHERE entry_id = ? AND leases = ?"
 _RELEASE = "UPDATE queue_entry SET due_at = ? WHERE entry_id = ? AND leases = ?"
@@ -80,6 +85,21 @@ def enqueue(connection: apsw.Connection, queue: str, body: bytes, due_at: float,
     due = _milliseconds(due_at)
     connection.execute(_INSERT, (queue, group, name, due, _checksum(queue, group, name, body), body))
     connection.execute(_EXPECT_GROUP, (queue, group, due))
+
+
+def enqueue_many(connection: apsw.Connection, queue: str, entries: Sequence[tuple[str, bytes]], due_at: float) -> None:
+    """Several rows to a statement: each statement gives the interpreter up to whoever wants it."""
+    due = _milliseconds(due_at)
+    whole = len(entries) - len(entries) % _ROWS
+    for start in range(0, whole, _ROWS):
+        bindings: list[object] = []
+        for group, body in entries[start : start + _ROWS]:
+            bindings += (queue, group, due, _checksum(queue, group, None, body), body)
+        connection.execute(_INSERT_ROWS, bindings)
+    for group, body in entries[whole:]:
+        connection.execute(_INSERT, (queue, group, None, due, _checksum(queue, group, None, body), body))
+    for group in dict.fromkeys([group for group, _ in entries]):
+        connection.execute(_EXPECT_GROUP, (queue, group, due))
 
 
 def enqueue_leased(connection: apsw.Connection, queue: str, body: bytes, group: str) -> Lease:

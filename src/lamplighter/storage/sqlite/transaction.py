@@ -4,7 +4,7 @@ Must not know batching: the writer begins and commits around it.
 """
 
 import builtins
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import LiteralString
 
 import apsw
@@ -52,6 +52,10 @@ class SqliteTransaction:
     def cancel(self, queue: LiteralString, name: str) -> bool:
         self._before_write()
         return queues.cancel(self._connection, queue, name)
+
+    def enqueue_many(self, queue: LiteralString, entries: Sequence[tuple[str, bytes]], *, due_at: float) -> None:
+        self._before_growth()
+        queues.enqueue_many(self._connection, queue, entries, due_at)
 
     def enqueue_leased(self, queue: LiteralString, body: bytes, *, group: str = "") -> Lease:
         self._before_growth()
