@@ -8,10 +8,9 @@ from typing import NoReturn
 from lamplighter.aws.errors import InvalidParameterValueException, ResourceNotFoundException
 from lamplighter.aws.operation import Request, Response, operation
 from lamplighter.control import pagination
-from lamplighter.control.addressing import address_function, check_reachable
+from lamplighter.control.addressing import address_function
 from lamplighter.control.plane import ControlPlane, require_function, require_version
 from lamplighter.identity.context import RequestContext
-from lamplighter.kernel.arn import Arn
 
 # The SDKs tell a stale token from a broken request by these words, and only by these: the one for Python spells them
 # differently from the others.
@@ -79,13 +78,14 @@ class DurableExecutionOperations:
 
 
 def _refuse_execution(request: Request, context: RequestContext, action: str) -> NoReturn:
-    arn = _address(request, context, action)
-    raise ResourceNotFoundException(f"Durable execution not found: {arn}")
+    """Those of other accounts and regions are as unknown as all others."""
+    context.authorise(action, request["DurableExecutionArn"])
+    raise ResourceNotFoundException(f"Durable execution not found: {request['DurableExecutionArn']}")
 
 
 def _refuse_token(request: Request, context: RequestContext, action: str) -> NoReturn:
     """What a running invocation sends: AWS's model has no 404 for it, so an unknown execution is a stale token."""
-    _address(request, context, action)
+    context.authorise(action, request["DurableExecutionArn"])
     is_python = _PYTHON_SDK in context.user_agent
     raise InvalidParameterValueException(_STALE_TOKEN_FOR_PYTHON if is_python else _STALE_TOKEN)
 
@@ -94,13 +94,3 @@ def _refuse_callback(request: Request, context: RequestContext, action: str) -> 
     """A callback's id is opaque; which execution it belongs to decides who may send it."""
     context.authorise(action, "*")
     raise ResourceNotFoundException(f"Callback not found: {request['CallbackId']}")
-
-
-def _address(request: Request, context: RequestContext, action: str) -> str:
-    """The execution that the request names, of this region and this account."""
-    text: str = request["DurableExecutionArn"]
-    context.authorise(action, text)
-    arn = Arn.parse(text)
-    if arn is not None:
-        check_reachable(arn, context, action, text)
-    return text
