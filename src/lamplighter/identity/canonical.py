@@ -6,6 +6,7 @@ Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-s
 
 import hashlib
 import hmac
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,6 +17,9 @@ TERMINATOR = "aws4_request"
 EMPTY_DIGEST = hashlib.sha256(b"").hexdigest()
 UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
 _KEYS_CACHED = 1024
+_BLOCK_BYTES = 64  # of SHA-256
+# A path of these alone reads the same encoded.
+_PLAIN_PATH = re.compile(r"[A-Za-z0-9_.~/-]*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +36,30 @@ class Scope:
         return f"{self.date}/{self.region}/{self.service}/{TERMINATOR}"
 
 
+class KeyedHash:
+    """HMAC-SHA-256 under one key, begun once: OpenSSL 3 spends 4 us on finding its own HMAC again each time."""
+
+    __slots__ = ("_inner", "_outer")
+
+    def __init__(self, key: bytes) -> None:
+        block = (key if len(key) <= _BLOCK_BYTES else hashlib.sha256(key).digest()).ljust(_BLOCK_BYTES, b"\0")
+        self._inner = hashlib.sha256(bytes([byte ^ 0x36 for byte in block]))
+        self._outer = hashlib.sha256(bytes([byte ^ 0x5C for byte in block]))
+
+    def hexdigest(self, message: bytes) -> str:
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(message)
+        outer.update(inner.digest())
+        return outer.hexdigest()
+
+
 @lru_cache(maxsize=_KEYS_CACHED)
-def signing_key(secret: str, date: str, region: str, service: str) -> bytes:
+def signing_key(secret: str, date: str, region: str, service: str) -> KeyedHash:
     """The key derived for one day, region and service; cached, because it is the same for every request of a day."""
     key = f"AWS4{secret}".encode()
     for part in (date, region, service, TERMINATOR):
         key = hmac.digest(key, part.encode(), "sha256")
-    return key
+    return KeyedHash(key)
 
 
 def canonical_path(raw_path: str, service: str) -> str:
@@ -47,6 +68,8 @@ def canonical_path(raw_path: str, service: str) -> str:
         return raw_path
     if "//" in raw_path or "/." in raw_path:
         raw_path = _without_dot_segments(raw_path)
+    if _PLAIN_PATH.fullmatch(raw_path):
+        return raw_path
     return quote(raw_path, safe="/~")
 
 
@@ -80,13 +103,10 @@ def canonical_request(
 ) -> str:
     """The text that is hashed: `path` and `query` are canonical already, `headers` have lower-case names."""
     names = tuple(signed_headers)
-    lines = "".join([f"{name}:{_trimmed(headers[name])}\n" for name in names])
+    lines = "".join([f"{name}:{headers[name].strip()}\n" for name in names])
+    if "  " in lines or "\t" in lines:
+        lines = "".join([f"{name}:{' '.join(headers[name].split())}\n" for name in names])
     return f"{method}\n{path}\n{query}\n{lines}\n{';'.join(names)}\n{body_digest}"
-
-
-def _trimmed(value: str) -> str:
-    """Without outer and doubled spaces; most values have none, and looking is quicker than splitting."""
-    return " ".join(value.split()) if "  " in value or "\t" in value else value.strip()
 
 
 def signature(secret: str, scope: Scope, timestamp: str, request: str) -> str:
@@ -94,5 +114,4 @@ def signature(secret: str, scope: Scope, timestamp: str, request: str) -> str:
     # Header values come from latin-1 on the wire; clients sign the same bytes.
     digest = hashlib.sha256(request.encode("latin-1", "replace")).hexdigest()
     text = f"{ALGORITHM}\n{timestamp}\n{scope.text}\n{digest}"
-    key = signing_key(secret, scope.date, scope.region, scope.service)
-    return hmac.digest(key, text.encode(), "sha256").hex()
+    return signing_key(secret, scope.date, scope.region, scope.service).hexdigest(text.encode())

@@ -3,8 +3,10 @@
 Must not know the wire: headers and bodies stay in the frontends.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +33,7 @@ class RootAuthoriser:
         return
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestContext:
+class RequestContext(msgspec.Struct, frozen=True, kw_only=True):
     """One API call. `now` is the time of the call in seconds since 1970; `region` comes from the SigV4 scope."""
 
     request_id: str
@@ -46,7 +47,7 @@ class RequestContext:
     user_agent: str = ""
     trace_header: str = ""
     endpoint: str = ""
-    conditions: dict[str, str] = field(default_factory=dict)
+    conditions: dict[str, str] = {}
 
     def authorise(self, action: str, resource: str, **conditions: str) -> None:
         """Refuse the call with AWS's AccessDeniedException unless the caller may do `action` on `resource`."""

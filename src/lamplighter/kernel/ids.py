@@ -8,7 +8,6 @@ import os
 from collections.abc import Callable
 from typing import Protocol
 
-
 # Any hexadecimal digit to one whose two upper bits are 10, as in every UUID of this variant.
 _VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
