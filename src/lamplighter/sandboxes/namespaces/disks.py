@@ -66,8 +66,17 @@ class DiskImages:
             _log.warning("the /tmp of functions lies in memory: %s", self.reason)
             draft.unlink()
             return None
+        await self._remove_lost_and_found(draft)
         draft.rename(image)
         return image
+
+    async def _remove_lost_and_found(self, image: Path) -> None:
+        """Once here, rather than in every sandbox; where debugfs is missing the launcher does it."""
+        debugfs = Path(str(self._mkfs)).with_name("debugfs")
+        if debugfs.exists():
+            quiet = asyncio.subprocess.DEVNULL
+            command = (str(debugfs), "-w", "-R", "rmdir lost+found", str(image))
+            await (await asyncio.create_subprocess_exec(*command, stdout=quiet, stderr=quiet)).wait()
 
 
 def image_bytes(size_bytes: int) -> int:

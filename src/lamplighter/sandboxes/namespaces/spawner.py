@@ -25,7 +25,7 @@ from lamplighter.sandboxes.namespaces.messages import pack, receive, send
 _FIRST_HOST_ID = 1_500_000_000  # above what distributions hand out, below 2**31
 _RANGES = 4_096
 _IDS_PER_RANGE = 131_072
-_REFILL_AFTER_SECONDS = 0.01
+_REFILL_AFTER_SECONDS = 0.003
 _RETRY_SECONDS = 0.005
 _LOCK_SECONDS = 5.0
 
@@ -33,16 +33,17 @@ _LOCK_SECONDS = 5.0
 class Box:
     """One launcher and its cgroup: a blank until `sandbox_id` is set, then a sandbox."""
 
-    __slots__ = ("birth", "group", "is_ending", "outer_pid", "pid", "sandbox_id", "slot")
+    __slots__ = ("birth", "group", "is_empty", "is_ending", "is_released", "pid", "sandbox_id", "slot")
 
-    def __init__(self, slot: int, group: Cgroup, birth: socket.socket, outer_pid: int) -> None:
+    def __init__(self, slot: int, group: Cgroup, birth: socket.socket) -> None:
         self.slot = slot
         self.group = group
         self.birth: socket.socket | None = birth
-        self.outer_pid = outer_pid
-        self.pid = 0
+        self.pid = 0  # of its pid 1, once it is born
         self.sandbox_id = ""
-        self.is_ending = False
+        self.is_ending = False  # its end is decided
+        self.is_empty = False  # its end has come
+        self.is_released = False  # the server will not look at its cgroup again
 
     def adopt(self, descriptors: list[int]) -> None:
         """Give the launcher the server's control socket and the output pipe; a plan waits in the socket."""
@@ -70,7 +71,7 @@ class Spawner:
         self._poll = select.epoll()
         self._boxes: dict[int, Box] = {}  # by slot
         self._by_birth: dict[int, Box] = {}
-        self._by_pid: dict[int, Box] = {}
+        self._children: dict[int, Box | None] = {}  # by pid; None for an outer process
         self._by_sandbox: dict[str, Box] = {}
         self._strays: set[int] = set()  # reaped before their birth was read
         self._leaving: list[Box] = []  # ended, cgroup not removed yet
@@ -78,6 +79,8 @@ class Spawner:
         self._refill_at = 0.0
         self._is_failing = False
         self._is_open = True
+        self._nursery: socket.socket
+        self._nursery_pid = 0
 
     # --- the loop -------------------------------------------------------------------------------------------------
 
@@ -93,6 +96,7 @@ class Spawner:
         self._poll.register(wake, select.EPOLLIN)
         with open("/proc/self/mounts", "rb") as mounts:
             self._poll.register(mounts, select.EPOLLPRI)
+            self._open_nursery()
             self._refill_at = time.monotonic()
             self._say(pack("ready", *self._tree.described()))
             while self._is_open:
@@ -162,7 +166,8 @@ class Spawner:
         finally:
             for descriptor in descriptors:
                 os.close(descriptor)
-        self._refill_at = time.monotonic() + _REFILL_AFTER_SECONDS
+        # Soon, but after this start: whoever waits now comes first. Never put off by the next start.
+        self._refill_at = self._refill_at or time.monotonic() + _REFILL_AFTER_SECONDS
 
     def _kill(self, sandbox_id: str) -> None:
         box = self._by_sandbox.get(sandbox_id)
@@ -202,19 +207,23 @@ class Spawner:
         slot = next(number for number in range(_IDS_PER_RANGE // 2) if number not in self._boxes)
         group = self._tree.create(f"s{slot}")
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        ours.setblocking(False)
-        os.set_inheritable(theirs.fileno(), True)
-        host_id = str(self._first_id + 2 * slot)
-        mode = "root" if self._is_root else "user"
-        arguments = [self._launcher, "sandbox", mode, str(theirs.fileno()), host_id, self._disk, group.unified or "-"]
-        pid = os.posix_spawn(self._launcher, [*arguments, *group.attach_files], {}, setsigdef=[signal.SIGINT])
-        theirs.close()
-        box = Box(slot, group, ours, pid)
+        with theirs:
+            ours.setblocking(False)
+            mode = "root" if self._is_root else "user"
+            order = pack(mode, self._first_id + 2 * slot, self._disk, group.unified or "-", *group.attach_files)
+            send(self._nursery, order, [theirs.fileno()])
+        box = Box(slot, group, ours)
         self._boxes[slot] = box
         self._by_birth[ours.fileno()] = box
-        self._by_pid[pid] = box
         self._poll.register(ours, select.EPOLLIN)
         return box
+
+    def _open_nursery(self) -> None:
+        self._nursery, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            os.set_inheritable(theirs.fileno(), True)
+            arguments = [self._launcher, "nursery", str(theirs.fileno())]
+            self._nursery_pid = os.posix_spawn(self._launcher, arguments, {})
 
     def _read_birth(self, box: Box) -> None:
         while box.birth is not None:
@@ -222,20 +231,31 @@ class Spawner:
                 got = receive(box.birth)
             except BlockingIOError:
                 return
-            if got is None:
+            kind, text = got[0][:2] if got is not None else ("", "")
+            if kind == "":
                 self._forget_birth(box)
-            elif got[0][0] == "born":
-                box.pid = int(got[0][1])
-                self._by_pid[box.pid] = box
-                if box.pid in self._strays:
-                    self._strays.discard(box.pid)
-                    self._ended(box)
-                elif box.is_ending:
-                    self._end(box)  # it was being born when its end was decided
-            elif got[0][0] == "failed":
-                self._fail(box, got[0][1])
-            elif got[0][0] == "blank":
+                if not box.pid:
+                    self._ended(box)  # there never was, and never will be, a pid 1
+            elif kind == "outer":
+                self._meet(int(text), None)
+            elif kind == "born":
+                box.pid = int(text)
+                self._meet(box.pid, box)
+            elif kind == "failed":
+                self._fail(box, text)
+            elif kind == "blank":
                 self._is_failing = False
+
+    def _meet(self, pid: int, box: Box | None) -> None:
+        """A child that we did not start ourselves has told its pid; it may have been reaped already."""
+        is_stray = pid in self._strays
+        self._strays.discard(pid)
+        if not is_stray:
+            self._children[pid] = box
+        if box is not None and is_stray:
+            self._ended(box)
+        elif box is not None and box.is_ending:
+            self._end(box)  # it was being born when its end was decided
 
     def _fail(self, box: Box, text: str) -> None:
         if box.sandbox_id:
@@ -268,20 +288,24 @@ class Spawner:
                 return
             if pid == 0:
                 return
-            box = self._by_pid.pop(pid, None)
-            if box is None:
+            if pid == self._nursery_pid:
+                self._open_nursery()
+            elif pid in self._children:
+                box = self._children.pop(pid)
+                if box is not None:
+                    self._ended(box)
+            else:
                 self._strays.add(pid)
-                continue
-            if pid == box.outer_pid:
-                self._read_birth(box)  # its last words are in the socket already
-                if box.pid:
-                    continue
-            self._ended(box)
 
     def _ended(self, box: Box) -> None:
+        """Nothing runs in it any more. A sandbox keeps its cgroup until the server, which may read it, lets it go."""
         box.is_ending = True
+        box.is_empty = True
         self._forget_birth(box)
-        self._by_pid.pop(box.pid, None)
+        if not box.sandbox_id or box.is_released:
+            self._remove(box)
+
+    def _remove(self, box: Box) -> None:
         if not self._is_removed(box):
             self._leaving.append(box)
 
@@ -297,19 +321,26 @@ class Spawner:
     def _end(self, box: Box) -> None:
         """SIGKILL to pid 1 of the sandbox: the kernel ends all others. Only our own unreaped children are hit.
 
-        A launcher that is still being born is left to finish: killed half-way, it could leave a pid 1 that nobody knows.
+        A launcher that is still being born is left to finish: killed half-way, it could leave a pid 1 unknown.
         Its report ends it.
         """
         box.is_ending = True
-        if box.pid in self._by_pid:
+        box.is_released = True
+        if box.pid in self._children:
             os.kill(box.pid, signal.SIGKILL)
-        box.group.thaw()
+            box.group.thaw()
+        elif box.is_empty and box not in self._leaving:
+            self._remove(box)
 
     def _end_all(self) -> None:
         for box in list(self._boxes.values()):
             self._end(box)
+        self._nursery_pid = 0  # its death is no surprise any more
+        self._nursery.close()
         deadline = time.monotonic() + 10.0
         while self._boxes and time.monotonic() < deadline:
+            for box in list(self._by_birth.values()):
+                self._read_birth(box)
             self._reap()
             self._tidy_leaving()
             time.sleep(0.001)

@@ -1,9 +1,9 @@
 /* What the files of the launcher share.
  *
- * The launcher turns one process into one sandbox. Two processes of it matter: the *outer* one (started by the
- * spawner with its privileges) attaches itself to the sandbox's cgroups, makes the user namespace, clones the
- * *inner* one into new namespaces and exits. The inner one is pid 1 of the sandbox for its whole life: it waits as a
- * blank until it is adopted, builds the root filesystem, gives up its power and then only starts and reaps processes.
+ * Each sandbox begins with two processes: the *outer* one, cloned by the nursery with the spawner's privileges,
+ * attaches itself to the sandbox's cgroups, clones the *inner* one into new namespaces and exits. The inner one is
+ * pid 1 of the sandbox for its whole life: it waits as a blank until it is adopted, builds the root filesystem, gives
+ * up its power and then only starts and reaps processes.
  *
  * It must not know what a function or an invoke is. No memory is allocated anywhere: everything lives in static
  * buffers whose sizes bound what the server may ask for.
@@ -70,20 +70,27 @@ struct plan {
 /* Takes the plan out of one "build" message; its strings point into the message's buffer. */
 void read_plan(struct fields *fields, struct plan *plan);
 
-/* --- birth.c: the outer process -------------------------------------------------------------------------------- */
+/* --- birth.c, users.c, inside.c: the outer and the inner process ------------------------------------------------ */
 
 struct birth {
+    pid_t outer;
     bool is_root;      /* privileged: namespaces belong to the initial user namespace */
     unsigned host_uid; /* root mode: first of two host ids; else the caller's own */
     unsigned host_gid;
-    int users_fd;      /* root mode: the user namespace to enter once everything is mounted */
-    const char *disk;  /* root mode: image of the usual /tmp, or NULL */
+    const char *disk;                /* root mode: image of the usual /tmp, or NULL */
+    int unshared[2], mapped[2];      /* root mode: pipes between the two while the user namespace is made */
+    int users_fd;                    /* root mode: the user namespace to enter once everything is mounted */
 };
 
-/* Root mode: makes a user namespace that maps 0 and the function's ids to the sandbox's own host ids. */
-int make_user_namespace(const struct birth *birth, unsigned uid, unsigned gid);
+void write_file(const char *path, const char *text);
+/* Root mode, the outer process: becomes the user namespace until the inner one holds it, then exits. */
+noreturn void become_user_namespace(const struct birth *birth);
+/* Root mode, the inner process: maps 0 and the function's ids to the sandbox's host ids and holds the namespace. */
+int take_user_namespace(const struct birth *birth, unsigned uid, unsigned gid);
+void wait_for_outer(const struct birth *birth);
 /* Rootless: maps the caller's own ids to `uid` and `gid` in the user namespace just entered. */
 void map_own_ids(unsigned outer_uid, unsigned outer_gid, unsigned uid, unsigned gid);
+noreturn void live_inside(struct birth *birth);
 
 /* --- network.c, mounts.c, root.c, devices.c -------------------------------------------------------------------- */
 
