@@ -23,6 +23,7 @@ class Window:
     def __init__(self, question: dict[str, Any]) -> None:
         self.request = base64.b64decode(question["request"])
         self.expected = base64.b64decode(question["expected"])
+        self.status = question.get("status", 200)
         self.latencies: list[float] = []
         self.wrong = 0
         self.example = ""
@@ -66,7 +67,7 @@ class Connection(asyncio.Protocol):
         now = time.perf_counter()
         window = self._window
         status = self._parser.get_status_code()
-        if status != 200 or self._refused or self._body.replace(b" ", b"") != window.expected:
+        if status != window.status or self._refused or self._body.replace(b" ", b"") != window.expected:
             window.complain(f"{status} {self._refused} {bytes(self._body)!r}")
         window.latencies.append(now - self._sent)
         if now < window.end:

@@ -75,25 +75,26 @@ def encoded(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
-def invoke_request(keys: Keys, function: str) -> bytes:
+def invoke_request(keys: Keys, function: str, *, body: bytes = EVENT, headers: dict[str, str] | None = None) -> bytes:
     """One Invoke as it stands on the wire, signed now: good for a window of a few minutes."""
     url = f"{keys.endpoint}/2015-03-31/functions/{function}/invocations"
-    headers = {"Content-Type": "application/json", "Host": urlsplit(url).netloc}
-    request = AWSRequest(method="POST", url=url, data=EVENT, headers=headers)
+    signed = {"Content-Type": "application/json", "Host": urlsplit(url).netloc, **(headers or {})}
+    request = AWSRequest(method="POST", url=url, data=body, headers=signed)
     SigV4Auth(Credentials(keys.access_key, keys.secret_key), "lambda", keys.region).add_auth(request)
     lines = [f"POST {urlsplit(url).path} HTTP/1.1", *(f"{name}: {value}" for name, value in request.headers.items())]
-    lines.append(f"Content-Length: {len(EVENT)}")
-    return "\r\n".join(lines).encode() + b"\r\n\r\n" + EVENT
+    lines.append(f"Content-Length: {len(body)}")
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
 class Server:
     """`lamplighter up` on a free port of the loopback address, until `end`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, environment: dict[str, str] | None = None) -> None:
         self.data_dir = folder / "data"
-        self.data_dir.mkdir()
+        self.data_dir.mkdir(exist_ok=True)
         RUNTIMES.mkdir(parents=True, exist_ok=True)  # kept from run to run: making them takes longer than measuring
-        (self.data_dir / "runtimes").symlink_to(RUNTIMES)
+        if not (self.data_dir / "runtimes").exists():
+            (self.data_dir / "runtimes").symlink_to(RUNTIMES)
         self._output = folder / "server.log"
         started = time.perf_counter()
         with self._output.open("wb") as output:
@@ -103,6 +104,7 @@ class Server:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                env={**os.environ, **(environment or {})},
             )
         self.pid = self._process.pid
         self.endpoint = self._wait_until_ready()
