@@ -48,12 +48,16 @@ def compile_request(model: ServiceModel, readers: Readers, operation: Mapping[st
         inputs.append(_input(model, reference, member))
     read_body = _body_reader(model, shape, payload, has_members=any(item.source == _BODY for item in inputs))
     has_query = any(item.source == _QUERY for item in inputs)
+    # Most requests use none of the optional headers and no query: then there is no need to look for each.
+    optional = frozenset(item.key for item in inputs if item.source == _HEADER and not item.is_required)
+    usual = [item for item in inputs if item.is_required or item.source in {_BODY, _URI}]
 
     def parse(path_values: Mapping[str, str], query: str, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
         violations = Violations()
         sources = (read_body(body), path_values, headers, parse_query(query) if has_query and query else _NOTHING)
         found = {}
-        for name, source, key, path, read, is_required in inputs:
+        is_usual = not query and optional.isdisjoint(headers)
+        for name, source, key, path, read, is_required in usual if is_usual else inputs:
             given = sources[source].get(key)
             if given is not None:
                 found[name] = read(given, path, violations)

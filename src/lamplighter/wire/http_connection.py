@@ -80,6 +80,8 @@ class HttpConnection(asyncio.Protocol):
         self._is_refused = False
         self._is_closing_soon = False
         self._buffered_before = 0
+        self._arrived = 0  # with the last read
+        self._fed = 0  # since the message began, at most
         self._reset_message()
 
     def _reset_message(self) -> None:
@@ -95,6 +97,8 @@ class HttpConnection(asyncio.Protocol):
         self._body_bytes = 0
         self._body_limit = 0
         self._is_in_head = False
+        self._is_in_body = False
+        self._is_timed = False
         self._is_skipping = False
 
     # --- the transport's side
@@ -135,6 +139,8 @@ class HttpConnection(asyncio.Protocol):
         if self._is_refused:
             return
         was_in_head = self._is_in_head
+        self._arrived = len(data)
+        self._fed += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -148,7 +154,11 @@ class HttpConnection(asyncio.Protocol):
             self._head_bytes += len(data) if was_in_head else 0
             if self._is_head_too_large():
                 self._refuse(Refusal(431, "Request header fields are too large."))
-        elif self._body_bytes and self._exchange is None:
+            elif not self._is_timed:
+                self._is_timed = True  # once: whoever sends a head byte by byte does not gain time
+                if self._exchange is None:
+                    self._wait(self._limits.header_seconds, 408)
+        elif self._is_in_body and self._exchange is None:
             self._wait(self._limits.body_stall_seconds, 408)
 
     def _limit_trailers(self, arrived: int) -> None:
@@ -166,8 +176,7 @@ class HttpConnection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         self._reset_message()
         self._is_in_head = True
-        if self._exchange is None:
-            self._wait(self._limits.header_seconds, 408)
+        self._fed = self._arrived
 
     def on_url(self, part: bytes) -> None:
         self._url.append(part)
@@ -177,6 +186,7 @@ class HttpConnection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         self._is_in_head = False
+        self._is_in_body = True
         if self._is_refused:
             return
         self._method = self._parser.get_method().decode("latin-1")
@@ -190,7 +200,8 @@ class HttpConnection(asyncio.Protocol):
             self._expect_body()
 
     def _head_refusal(self) -> Refusal | None:
-        self._head_bytes = sum([len(name) + len(value) for name, value in self._raw_headers]) + len(self._path)
+        if self._fed > self._limits.header_bytes:  # so much with the body; how much is the head alone?
+            self._head_bytes = sum([len(name) + len(value) for name, value in self._raw_headers]) + len(self._path)
         if self._is_head_too_large():
             return Refusal(431, "Request header fields are too large.", self._method, self._path)
         return head_refusal(self._method, self._path, self._headers, self._parser.get_http_version())
@@ -218,8 +229,6 @@ class HttpConnection(asyncio.Protocol):
                 self._skip_body()
         elif expects_continue and self._is_quiet():
             self._write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        if self._exchange is None:
-            self._wait(self._limits.body_stall_seconds, 408)
 
     def _begin_reading(self, *, expects_continue: bool) -> None:
         """Hand the request out now; its body follows through a stream."""
@@ -278,6 +287,7 @@ class HttpConnection(asyncio.Protocol):
             self._wait(self._limits.idle_seconds, 0)
 
     def on_message_complete(self) -> None:
+        self._is_in_body = False
         if self._is_refused:
             return
         if self._is_skipping:
@@ -297,7 +307,8 @@ class HttpConnection(asyncio.Protocol):
             self._is_dispatching = True
             self._handle(request, is_last=is_last)
             self._is_dispatching = False
-            self._dispatch()
+            if self._waiting:
+                self._dispatch()
         else:
             self._enqueue((request, is_last))
 
@@ -386,7 +397,8 @@ class HttpConnection(asyncio.Protocol):
             return
         if not self._waiting and not self._is_in_head:
             self._wait(self._limits.idle_seconds, 0)
-        self._dispatch()
+        if self._waiting or not self._is_reading:
+            self._dispatch()
 
     def abort(self) -> None:
         """Drop the connection without flushing."""

@@ -17,6 +17,23 @@ _BODILESS = frozenset({204, 304})
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
 
 
+_NAMES_KEPT = 1024
+_LONGEST_KEPT = 64
+
+
+class _Names(dict[bytes, str]):
+    """Header names as they come to lower-case text; the usual ones are looked up instead of made again."""
+
+    def __missing__(self, raw: bytes) -> str:
+        name = raw.lower().decode("latin-1")
+        if len(raw) <= _LONGEST_KEPT and len(self) < _NAMES_KEPT:
+            self[raw] = name
+        return name
+
+
+_names = _Names()
+
+
 class HttpRequest(msgspec.Struct, frozen=True):
     """One complete request. `path` is raw (still percent-encoded), `query` what follows the question mark.
 
@@ -134,7 +151,7 @@ def split_target(target: str) -> tuple[str, str]:
 
 def collect_headers(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:
     """Lower-case header names; values of repeated headers joined with commas, as RFC 9110 allows."""
-    headers = {name.lower().decode("latin-1"): value.decode("latin-1") for name, value in raw}
+    headers = {_names[name]: value.decode("latin-1") for name, value in raw}
     if len(headers) == len(raw):
         return headers
     headers = {}
