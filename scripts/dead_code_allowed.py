@@ -52,3 +52,6 @@ RequestContext.user_agent
 
 # Hypothesis calls it after each run of a state machine.
 teardown
+
+# socketserver reads it.
+request_queue_size

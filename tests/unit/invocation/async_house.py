@@ -98,6 +98,15 @@ class AsyncHouse:
         for dispatch in (self.events.dispatch, self.deliveries.dispatch):
             self.running.append(asyncio.create_task(dispatch.run()))
 
+    async def close(self) -> None:
+        self.door.gate.set()
+        for dispatch in (self.events.dispatch, self.deliveries.dispatch):
+            await dispatch.drain(5)
+        for running in self.running:
+            running.cancel()
+        await asyncio.gather(*self.running, return_exceptions=True)
+        await self.storage.close()
+
     async def pass_time(self, seconds: float) -> None:
         """Virtual seconds; the loops look at once."""
         self.clock.advance(seconds)
@@ -153,10 +162,4 @@ async def open_house(
     try:
         yield house
     finally:
-        door.gate.set()
-        for dispatch in (events.dispatch, deliveries.dispatch):
-            await dispatch.drain(5)
-        for running in house.running:
-            running.cancel()
-        await asyncio.gather(*house.running, return_exceptions=True)
-        await storage.close()
+        await house.close()

@@ -21,28 +21,6 @@ _SAID = {
 }
 
 
-class _RequestContext(msgspec.Struct, frozen=True, rename="camel"):
-    request_id: str
-    function_arn: str
-    condition: str
-    approximate_invoke_count: int
-
-
-class _ResponseContext(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    status_code: int
-    executed_version: str
-    function_error: str | None = None
-
-
-class _Record(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, kw_only=True):
-    version: str = "1.0"
-    timestamp: str
-    request_context: _RequestContext
-    request_payload: msgspec.Raw
-    response_context: _ResponseContext | None = None
-    response_payload: msgspec.Raw | None = None
-
-
 class _ErrorPayload(msgspec.Struct, rename="camel"):
     error_message: str | None = None
 
@@ -61,20 +39,23 @@ def invocation_record(
     event: AsyncEvent, payload: bytes, condition: str, result: InvokeResult | None, now: float
 ) -> bytes:
     """The JSON document that a destination gets. `result` is that of the last attempt, if that ran the function."""
-    qualifier = event.qualifier or "$LATEST"
-    context = _RequestContext(event.request_id, f"{event.function_arn}:{qualifier}", condition, event.invokes)
-    record = _Record(
-        version="1.0",
-        timestamp=timestamp(now),
-        request_context=context,
-        request_payload=msgspec.Raw(payload),
-        response_context=None
-        if result is None
-        else _ResponseContext(_OK, result.executed_version, result.function_error),
-        response_payload=None if result is None else _embedded(result.payload),
-    )
-    # `version` equals its default and would be left out.
-    return b'{"version":"1.0",' + _encode(record)[1:]
+    record: dict[str, object] = {
+        "version": "1.0",
+        "timestamp": timestamp(now),
+        "requestContext": {
+            "requestId": event.request_id,
+            "functionArn": f"{event.function_arn}:{event.qualifier or '$LATEST'}",
+            "condition": condition,
+            "approximateInvokeCount": event.invokes,
+        },
+        "requestPayload": msgspec.Raw(payload),
+    }
+    if result is not None:
+        response = {"statusCode": _OK, "executedVersion": result.executed_version}
+        error = {} if result.function_error is None else {"functionError": result.function_error}
+        record["responseContext"] = {**response, **error}
+        record["responsePayload"] = _embedded(result.payload)
+    return _encode(record)
 
 
 def _embedded(payload: bytes) -> msgspec.Raw:
