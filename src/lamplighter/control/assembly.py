@@ -15,7 +15,7 @@ from lamplighter.control.mapping_reconciler import MappingReconciler
 from lamplighter.control.operations import build_operations
 from lamplighter.control.plane import ControlPlane
 from lamplighter.control.provisioning import NoEnvironments, ProvisionedEnvironments, Provisioning
-from lamplighter.control.reconciler import CodeUnusable, Reconciler, SettlingTimes
+from lamplighter.control.reconciler import CodeUnusable, Prepare, Reconciler, SettlingTimes
 from lamplighter.kernel.ids import Ids
 from lamplighter.kernel.limits import Limits
 from lamplighter.resources.functions.directory import StoredFunctionDirectory
@@ -78,26 +78,11 @@ def build_control(parts: ControlParts) -> Control:
     directory.subscribe_to_functions(provisioning.refresh)
     limits = PackageLimits(unzipped_bytes=parts.limits.unzipped_code_bytes)
 
-    async def prepare(configuration: FunctionConfiguration) -> None:
-        """Unpack what the version runs from; an image is not ours to unpack."""
-        if configuration.version != LATEST and capacity_provider_of(configuration) is not None:
-            raise CodeUnusable(_NO_INSTANCES, "InsufficientCapacity")
-        digests = [layer.code.digest for layer in configuration.layers]
-        if configuration.image_uri is None:
-            digests.append(configuration.code.digest)
-        try:
-            for digest in digests:
-                await parts.packages.unpack(digest)
-        except PackageRefused as refused:
-            raise CodeUnusable(str(refused)) from refused
-        if parts.warm is not None:
-            await parts.warm(configuration)
-
     return Control(
         ControlPlane(
             storage=parts.storage,
             directory=directory,
-            reconciler=Reconciler(parts.storage, directory, prepare, parts.ids, parts.times),
+            reconciler=Reconciler(parts.storage, directory, _preparation(parts), parts.ids, parts.times),
             mappings=MappingReconciler(parts.storage),
             provisioning=provisioning,
             capacity=CapacityReconciler(parts.storage),
@@ -113,3 +98,22 @@ def build_control(parts: ControlParts) -> Control:
             url_domain=parts.url_domain,
         )
     )
+
+
+def _preparation(parts: ControlParts) -> Prepare:
+    async def prepare(configuration: FunctionConfiguration) -> None:
+        """Unpack what the version runs from; an image is not ours to unpack."""
+        if configuration.version != LATEST and capacity_provider_of(configuration) is not None:
+            raise CodeUnusable(_NO_INSTANCES, "InsufficientCapacity")
+        digests = [layer.code.digest for layer in configuration.layers]
+        if configuration.image_uri is None:
+            digests.append(configuration.code.digest)
+        try:
+            for digest in digests:
+                await parts.packages.unpack(digest)
+        except PackageRefused as refused:
+            raise CodeUnusable(str(refused)) from refused
+        if parts.warm is not None:
+            await parts.warm(configuration)
+
+    return prepare
