@@ -5,6 +5,7 @@ are wanted. Must not know drivers or lifecycles.
 """
 
 import errno
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Protocol
 
 from lamplighter.environments.faults import RUNTIME_INVALID_ENTRYPOINT, Fault, process_ended
 from lamplighter.environments.platform_log import Subject
-from lamplighter.environments.variables import RUNTIME_API_ADDRESS, Credentials, variables
+from lamplighter.environments.variables import RUNTIME_API_ADDRESS, Credentials, metadata_variables, variables
 from lamplighter.resources.functions.model import FunctionConfiguration
 from lamplighter.sandboxes.runtimes.runtime import Runtime
 from lamplighter.sandboxes.sandbox import Bind, ProcessExit, SandboxSpec
@@ -48,6 +49,7 @@ class Blueprint:
     processes: int = 1024
     open_files: int = 1024
     initialization_type: str = "on-demand"
+    extensions: tuple[str, ...] = ()
 
     @property
     def subject(self) -> Subject:
@@ -107,7 +109,9 @@ class Blueprint:
             return process_ended(ProcessExit(127 if ended.exec_errno == errno.ENOENT else 126, None), "")
         return process_ended(ended, self.argv[0])
 
-    def spec(self, sandbox_id: str, log_stream: str, runtime_api: str = RUNTIME_API_ADDRESS) -> SandboxSpec:
+    def spec(
+        self, sandbox_id: str, log_stream: str, metadata_token: str = "", runtime_api: str = RUNTIME_API_ADDRESS
+    ) -> SandboxSpec:
         configuration = self.configuration
         return SandboxSpec(
             sandbox_id=sandbox_id,
@@ -115,20 +119,24 @@ class Blueprint:
             binds=(*self.runtime.binds, Bind(self.package, _VAR_TASK)),
             layers=self.layers,
             argv=self.argv,
-            env=variables(
-                configuration,
-                self.runtime.env,
-                log_stream,
-                self.credentials.credentials(configuration),
-                runtime_api,
-                self.initialization_type,
-            ),
+            env={
+                **variables(
+                    configuration,
+                    self.runtime.env,
+                    log_stream,
+                    self.credentials.credentials(configuration),
+                    runtime_api,
+                    self.initialization_type,
+                ),
+                **metadata_variables(metadata_token, runtime_api),
+            },
             cwd=_VAR_TASK,
             memory_bytes=configuration.memory_size * _MIB,
             cpu_fraction=configuration.memory_size / self.mib_per_core,
             tmp_bytes=configuration.ephemeral_size * _MIB,
             processes=self.processes,
             open_files=self.open_files,
+            is_held=bool(self.extensions),
         )
 
 
@@ -166,5 +174,21 @@ class Blueprints:
         package = await self._packages.unpack(configuration.code.digest)
         layers = [await self._packages.unpack(layer.code.digest) for layer in configuration.layers]
         return Blueprint(
-            configuration, runtime, package, tuple(layers), self._credentials, mib_per_core=self._mib_per_core
+            configuration,
+            runtime,
+            package,
+            tuple(layers),
+            self._credentials,
+            mib_per_core=self._mib_per_core,
+            extensions=external_extensions(layers),
         )
+
+
+def external_extensions(layers: Iterable[Path]) -> tuple[str, ...]:
+    """The names of the files that layers bring to /opt/extensions, in the order in which Lambda starts them."""
+    found = set[str]()
+    for layer in layers:
+        folder = layer / "extensions"
+        if folder.is_dir():
+            found |= {entry.name for entry in folder.iterdir() if not entry.is_dir()}
+    return tuple(sorted(found))

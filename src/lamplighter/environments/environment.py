@@ -6,18 +6,20 @@ many environments there are.
 
 import asyncio
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from lamplighter.environments import faults
 from lamplighter.environments.background import Background
 from lamplighter.environments.blueprint import Blueprint
+from lamplighter.environments.companions import Companions
 from lamplighter.environments.event import Outcome
+from lamplighter.environments.extensions.events import invoke_event
 from lamplighter.environments.faults import Fault
+from lamplighter.environments.journal import Journal, Logs
 from lamplighter.environments.live_sandbox import LiveSandbox
 from lamplighter.environments.machine import State, Trigger, after, is_allowed
-from lamplighter.environments.output import LogSink, LogTail
-from lamplighter.environments.platform_log import Report, platform_log
+from lamplighter.environments.platform_log import Report
 from lamplighter.environments.response_stream import CollectedResponse, relay
 from lamplighter.environments.runtime_api.answers import Answering, answer_stream
 from lamplighter.environments.runtime_api.listener import RuntimeApiListener
@@ -28,12 +30,6 @@ from lamplighter.kernel.ids import Ids
 from lamplighter.kernel.limits import Limits
 from lamplighter.sandboxes.sandbox import ProcessExit, SandboxDriver
 from lamplighter.wire.http_request_stream import RequestStream
-
-
-class Logs(Protocol):
-    """Opens the log stream of an environment."""
-
-    def open(self, account_id: str, region: str, log_group: str, log_stream: str) -> LogSink: ...
 
 
 class Owner(Protocol):
@@ -91,13 +87,12 @@ class Environment:
         self._deadline_ms = 0
         self._init_ms: float | None = None
         self._memory_mib = 0
-        self._tail = LogTail(platform.limits.log_tail_bytes)
-        configuration = blueprint.configuration
-        self.log_stream = blueprint.log_stream(self._clock.now(), self.id)
-        self._sink = platform.logs.open(
-            configuration.account_id, configuration.region, configuration.log_group, self.log_stream
-        )
-        self._platform_log = platform_log(blueprint.subject, configuration.log_format, configuration.system_log_level)
+        self._companions: Companions | None = None
+        self._has_extensions = False
+        self._held: tuple[Outcome, str] | None = None
+        self._phase = "init"
+        self._journal = Journal(blueprint, platform.logs, self._clock, self.id, platform.limits.log_tail_bytes)
+        self.log_stream = self._journal.log_stream
 
     def _move(self, trigger: Trigger) -> None:
         self.state = after(self.state, trigger)
@@ -109,40 +104,69 @@ class Environment:
 
         After a fault the environment can still take one invoke, which starts it again. Raises SandboxFailed.
         """
-        now = self._clock.now()
-        for line in self._platform_log.init_start(now):
-            self._sink.write(int(now * 1000), line)
+        self._journal.log_init_start()
         return await self._initialise("init", self._platform.limits.init_timeout_seconds)
 
     async def _initialise(self, phase: str, limit_seconds: float) -> Fault | None:
+        self._phase = phase
         started = self._clock.monotonic()
         fault = self._blueprint.missing_entrypoint() or await self._boot(limit_seconds)
         duration_ms = (self._clock.monotonic() - started) * 1000
         if fault is None:
             self._init_ms = duration_ms if phase == "init" else None
+            self._end_init(duration_ms, None)
             return None
+        if self.state is State.INIT:
+            self._journal.runtime_initialised(phase, fault)
         if is_allowed(self.state, Trigger.FAIL):
             self._move(Trigger.FAIL)
-        await self._discard_sandbox()
-        if self.state is not State.INIT_FAILED:
-            return fault
-        error_type = None if fault.is_timeout else fault.error_type
-        now = self._clock.now()
-        self._write(now, self._platform_log.init_report(now, duration_ms, phase, error_type))
+        if self._live is not None:
+            self._live.drain_output()
+        if self.state is State.INIT_FAILED:
+            self._end_init(duration_ms, fault)
+        await self._end_life("timeout" if fault.is_timeout else "failure")
         return fault
+
+    def _end_init(self, duration_ms: float, fault: Fault | None) -> None:
+        if self._companions is not None:
+            self._companions.tell_extensions()
+        self._journal.init_ended(self._phase, duration_ms, fault)
+        if self._companions is not None:
+            self._companions.close_subscriptions()
+            self._has_extensions = self._companions.are_there
 
     async def _boot(self, limit_seconds: float) -> Fault | None:
         ready: asyncio.Future[Fault | None] = self._loop.create_future()
         self._ready = ready
         timer = self._loop.call_later(limit_seconds, self._settle_init, faults.timed_out(limit_seconds))
         try:
-            sandbox = await self._platform.driver.start(self._blueprint.spec(self.id, self.log_stream))
-            listener = RuntimeApiListener(self, self._clock)
-            self._live = LiveSandbox(sandbox, listener, self._on_line, self._runtime_ended, self._platform.background)
+            platform = self._platform
+            spec = self._blueprint.spec(self.id, self.log_stream, platform.ids.uuid())
+            self._companions = companions = Companions(
+                self._blueprint,
+                spec,
+                self._journal,
+                self,
+                clock=self._clock,
+                ids=platform.ids,
+                background=platform.background,
+            )
+            self._journal.init_started(self._phase)
+            sandbox = await platform.driver.start(spec)
+            self._live = LiveSandbox(
+                sandbox,
+                RuntimeApiListener(self, self._clock, companions.apis.handle),
+                self._journal.function_line,
+                self._runtime_ended,
+                platform.background,
+                on_extension_line=self._journal.extension_line,
+                is_held=spec.is_held,
+            )
             if self.state is not State.STARTING:
                 return Fault(faults.SANDBOX_FAILURE, "The execution environment was shut down")
             self._move(Trigger.SANDBOX_STARTED)
             await self._live.serve()
+            companions.use(self._live)
             return await ready
         finally:
             timer.cancel()
@@ -151,6 +175,16 @@ class Environment:
     def _settle_init(self, fault: Fault | None) -> None:
         if self._ready is not None and not self._ready.done():
             self._ready.set_result(fault)
+
+    async def _end_life(self, reason: str) -> None:
+        """Lead what lives in the sandbox through its shutdown phase, then end the sandbox."""
+        companions, self._companions = self._companions, None
+        self._has_extensions = False
+        if companions is not None:
+            await companions.shut_down(reason)
+        await self._discard_sandbox()
+        if companions is not None:
+            companions.close()
 
     async def _discard_sandbox(self) -> None:
         live, self._live = self._live, None
@@ -172,7 +206,9 @@ class Environment:
         self.request_id = event.request_id
         self._deadline_ms = int((now + remaining) * 1000)
         self._timer = self._loop.call_later(remaining, self._expire)
-        self._write(now, self._platform_log.start(now, event.request_id))
+        self._journal.invoke_started(now, event)
+        if self._has_extensions and self._companions is not None:
+            self._companions.extensions.give_invoke(invoke_event(event, self._deadline_ms))
         self._hand_over()
 
     def _remaining(self, timeout_seconds: float) -> float:
@@ -197,13 +233,12 @@ class Environment:
         if fault is None and self.state is State.READY:
             self.invoke(ticket, started)
             return
-        now = self._clock.now()
-        self._write(now, self._platform_log.start(now, event.request_id))
+        self._journal.invoke_started(self._clock.now(), event)
         fault = fault or Fault(faults.SANDBOX_FAILURE, "The execution environment was shut down")
         if is_allowed(self.state, Trigger.SHUT_DOWN):
             self._move(Trigger.SHUT_DOWN)
         self._conclude_fault(fault)
-        self._begin_end()
+        self._begin_end("failure")
 
     def _expire(self) -> None:
         self._timer = None
@@ -212,7 +247,7 @@ class Environment:
         elif self.state is State.RESPONDED:
             # It has answered, but it does not ask for the next event either: the time is its invoke's all the same.
             self._move(Trigger.FAIL)
-            self._begin_end()
+            self._begin_end("timeout")
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
@@ -224,11 +259,28 @@ class Environment:
         self._move(Trigger.FAIL)
         if self._ticket is not None:
             self._conclude_fault(fault)
-        self._begin_end()
+        self._begin_end("timeout" if fault.is_timeout else "failure")
 
     def _conclude_fault(self, fault: Fault) -> None:
         status = "timeout" if fault.is_timeout else "failure"
         self._conclude(fault.payload(self.request_id), fault.error_type, status)
+
+    def _respond(
+        self, payload: bytes, error_type: str | None, status: str, content_type: str = "application/json"
+    ) -> None:
+        """The function has answered. So is the caller, unless it wants the log; the invoke ends with its extensions."""
+        ticket = self._ticket
+        is_held = self._has_extensions and self._companions is not None and self._companions.extensions.is_pending
+        if ticket is None or not is_held:
+            self._owner.environment_responded(self, self._conclude(payload, error_type, status, content_type))
+            return
+        report = self._report(ticket, error_type, status)
+        outcome = Outcome(payload, error_type, report.duration_ms, content_type=content_type)
+        self._held = outcome, status
+        self._journal.runtime_done(report, self._clock.now() - report.duration_ms / 1000, len(payload))
+        if not ticket.event.wants_log_tail:
+            ticket.answer(outcome)
+        self._owner.environment_responded(self, report.duration_ms)
 
     def _conclude(
         self, payload: bytes, error_type: str | None, status: str, content_type: str = "application/json"
@@ -237,6 +289,32 @@ class Environment:
         ticket, self._ticket = self._ticket, None
         if ticket is None:
             return 0.0
+        report = self._report(ticket, error_type, status)
+        init_ms, self._init_ms = self._init_ms, None
+        held, self._held = self._held, None
+        if held is None:
+            if self._journal.telemetry is not None:
+                self._journal.runtime_done(report, self._clock.now() - report.duration_ms / 1000, len(payload))
+        else:  # whatever became of the extensions, the function's own answer stands
+            payload, error_type, content_type = held[0].payload, held[0].error_type, held[0].content_type
+        self._journal.invoke_ended(report)
+        tail = self._journal.take_tail() if ticket.event.wants_log_tail else b""
+        self._journal.clear_tail()
+        ticket.succeed(
+            Outcome(
+                payload,
+                error_type,
+                report.duration_ms,
+                report.billed_ms,
+                init_ms,
+                self._memory_mib,
+                tail,
+                content_type,
+            )
+        )
+        return report.duration_ms
+
+    def _report(self, ticket: Ticket, error_type: str | None, status: str) -> Report:
         event = ticket.event
         duration_ms = round((self._clock.monotonic() - self._started) * 1000, 2)
         if status == "timeout":
@@ -244,40 +322,57 @@ class Environment:
         if self._live is not None:
             self._live.drain_output()
             self._memory_mib = self._live.memory_peak_mib()
-        init_ms, self._init_ms = self._init_ms, None
         # Since 2025-08 AWS bills the init of every function.
-        billed_ms = math.ceil(duration_ms + round(init_ms or 0.0, 2))
-        report = Report(
-            event.request_id, duration_ms, billed_ms, self._memory_mib, init_ms, status, error_type, event.trace_header
+        billed_ms = math.ceil(duration_ms + round(self._init_ms or 0.0, 2))
+        return Report(
+            event.request_id,
+            duration_ms,
+            billed_ms,
+            self._memory_mib,
+            self._init_ms,
+            status,
+            error_type,
+            event.trace_header,
         )
-        now = self._clock.now()
-        self._write(now, self._platform_log.end(now, report))
-        tail = self._tail.take() if event.wants_log_tail else b""
-        self._tail.clear()
-        ticket.succeed(
-            Outcome(payload, error_type, duration_ms, billed_ms, init_ms, self._memory_mib, tail, content_type)
-        )
-        return duration_ms
 
     # --- what the runtime does (runtime_api.Peer)
 
     def runtime_polled(self, exchange: Answering) -> None:
         before = self.state
-        self._move(Trigger.NEXT)
+        if self._is_ahead(before):
+            self._move(Trigger.NEXT_BEFORE_EXTENSIONS)
+        else:
+            self._move(Trigger.NEXT)
         self._parked.append(exchange)
         if before is State.INVOKING:
             self._hand_over()
-        elif before is State.RESPONDED:
+        elif before is State.INIT:
+            self._runtime_initialised()
+        elif before is State.RESPONDED and self.state is State.READY:
             self._stop_timer()
             self._owner.environment_ready(self)
-        elif before is not State.READY:
-            if self._live is not None:
-                self._live.limit_cpu()
-            self._settle_init(None)
+
+    def _is_ahead(self, state: State) -> bool:
+        """Whether the runtime polls while extensions are still at work."""
+        if not (self._has_extensions or state is State.INIT) or self._companions is None:
+            return False
+        return state in (State.INIT, State.RESPONDED) and self._companions.extensions.is_pending
+
+    def _runtime_initialised(self) -> None:
+        self._journal.runtime_initialised(self._phase, None)
+        if self._companions is not None:
+            self._companions.extensions.close_registration()
+        if self.state is State.READY:
+            self._become_ready()
+
+    def _become_ready(self) -> None:
+        if self._live is not None:
+            self._live.limit_cpu()
+        self._settle_init(None)
 
     def runtime_responded(self, payload: bytes, content_type: str) -> None:
         self._move(Trigger.RESPONSE)
-        self._owner.environment_responded(self, self._conclude(payload, None, "success", content_type))
+        self._respond(payload, None, "success", content_type)
 
     def runtime_streams(self, body: RequestStream, content_type: str, exchange: Answering) -> None:
         ticket = self._ticket
@@ -298,19 +393,18 @@ class Environment:
         answer_stream(exchange, end.error_type, self.response_limit)
         payload = collected.payload() if end.error_type is None else end.error_body
         status = "success" if end.error_type is None else "error"
-        self._owner.environment_responded(self, self._conclude(payload, end.error_type, status, content_type))
+        self._respond(payload, end.error_type, status, content_type)
 
     def runtime_reported_error(self, payload: bytes, content_type: str, error_type: str) -> None:
         self._move(Trigger.ERROR)
-        self._owner.environment_responded(self, self._conclude(payload, error_type, "error", content_type))
+        self._respond(payload, error_type, "error", content_type)
 
     def runtime_responded_too_much(self) -> None:
         if self.state is not State.INVOKING:
             return
         fault = faults.response_too_large(self.response_limit)
         self._move(Trigger.ERROR)
-        duration_ms = self._conclude(fault.payload(self.request_id), fault.error_type, "error")
-        self._owner.environment_responded(self, duration_ms)
+        self._respond(fault.payload(self.request_id), fault.error_type, "error")
 
     def runtime_failed_init(self, payload: bytes, error_type: str) -> None:
         self._move(Trigger.INIT_ERROR)
@@ -319,22 +413,36 @@ class Environment:
     def _runtime_ended(self, live: LiveSandbox, ended: ProcessExit) -> None:
         if live is not self._live:
             return
-        if self.state is State.INIT:
-            self._settle_init(self._blueprint.ended(ended))
+        fault = self._blueprint.ended(ended)
+        if self._companions is not None and self._companions.extensions.fatal_type:
+            fault = replace(fault, error_type=self._companions.extensions.fatal_type)
+        self._fail_in_any_phase(fault)
+
+    def _fail_in_any_phase(self, fault: Fault) -> None:
+        if self.state in (State.STARTING, State.INIT, State.INIT_EXTENSIONS):
+            self._settle_init(fault)
         elif is_allowed(self.state, Trigger.FAIL):
-            self._fail(self._blueprint.ended(ended))
+            self._fail(fault)
 
-    # --- logs
+    # --- what the extensions do (companions.Owner)
 
-    def _on_line(self, line: str) -> None:
-        self._sink.write(int(self._clock.now() * 1000), line)
-        self._tail.add(line)
+    def companions_settled(self) -> None:
+        held = self._held
+        if held is not None:
+            self._conclude(held[0].payload, held[0].error_type, held[1])
+        if not is_allowed(self.state, Trigger.EXTENSIONS_READY):
+            return
+        before = self.state
+        self._move(Trigger.EXTENSIONS_READY)
+        if before is State.INIT_EXTENSIONS:
+            self._become_ready()
+        else:
+            self._stop_timer()
+            self._owner.environment_ready(self)
 
-    def _write(self, now: float, lines: tuple[str, ...]) -> None:
-        timestamp_ms = int(now * 1000)
-        for line in lines:
-            self._sink.write(timestamp_ms, line)
-            self._tail.add(line)
+    def companion_failed(self, companions: Companions, fault: Fault) -> None:
+        if companions is self._companions:
+            self._fail_in_any_phase(fault)
 
     # --- end
 
@@ -351,17 +459,17 @@ class Environment:
                 return
         if self._ticket is not None:
             self._conclude_fault(fault)
-        self._begin_end()
+        self._begin_end("spindown")
 
-    def _begin_end(self) -> None:
+    def _begin_end(self, reason: str) -> None:
         self._stop_timer()
         self._owner.environment_gone(self)
-        self._platform.background.spawn(self._end(), f"end environment {self.id}")
+        self._platform.background.spawn(self._end(reason), f"end environment {self.id}")
 
-    async def _end(self) -> None:
+    async def _end(self, reason: str) -> None:
         try:
-            await self._discard_sandbox()
+            await self._end_life(reason)
         finally:
-            self._sink.close()
+            self._journal.close()
             self._move(Trigger.END)
             self._owner.environment_ended(self)

@@ -68,17 +68,22 @@ class Fault:
         return msgspec.json.encode({"errorType": self.error_type, "errorMessage": message})
 
 
+def exit_reason(ended: ProcessExit) -> str:
+    """How a process ended, in Go's words."""
+    if ended.signal is not None:
+        name = _SIGNAL_NAMES.get(ended.signal) or f"signal {ended.signal}"  # type: ignore[call-overload]  # int keys
+        return f"signal: {name}"
+    return f"exit status {ended.code}"
+
+
 def process_ended(ended: ProcessExit, program: str) -> Fault:
     """The runtime's process ended when it should not have, or `program` could not be executed at all."""
     if ended.exec_errno:
         return Fault(RUNTIME_INVALID_ENTRYPOINT, f"fork/exec {program}: {os.strerror(ended.exec_errno).lower()}")
     if ended.is_out_of_memory:
         return Fault(RUNTIME_OUT_OF_MEMORY, "Runtime exited with error: signal: killed")
-    if ended.signal is not None:
-        name = _SIGNAL_NAMES.get(ended.signal) or f"signal {ended.signal}"  # type: ignore[call-overload]  # int keys
-        return Fault(RUNTIME_EXIT, f"Runtime exited with error: signal: {name}")
-    if ended.code:
-        return Fault(RUNTIME_EXIT, f"Runtime exited with error: exit status {ended.code}")
+    if ended.signal is not None or ended.code:
+        return Fault(RUNTIME_EXIT, f"Runtime exited with error: {exit_reason(ended)}")
     return Fault(RUNTIME_EXIT, "Runtime exited without providing a reason")
 
 

@@ -4,11 +4,14 @@ Must not know invokes or states: it reports what happens through callbacks.
 """
 
 import asyncio
-from collections.abc import Callable
+import os
+import signal
+import socket
+from collections.abc import Callable, Mapping
 
 from lamplighter.environments.background import Background
 from lamplighter.environments.output import OutputReader
-from lamplighter.sandboxes.sandbox import ProcessExit, Sandbox
+from lamplighter.sandboxes.sandbox import ProcessExit, Sandbox, SandboxProcess
 from lamplighter.wire.http_server import HttpServer
 
 _MIB = 1024 * 1024
@@ -19,7 +22,7 @@ _MEMORY_SAMPLE_SECONDS = 0.5
 
 
 class LiveSandbox:
-    """Owns a sandbox from its start to its end."""
+    """Owns a sandbox from its start to its end. Where the runtime `is_held`, `start_runtime` lets it go."""
 
     def __init__(
         self,
@@ -28,8 +31,17 @@ class LiveSandbox:
         on_line: Callable[[str], None],
         on_exit: Callable[["LiveSandbox", ProcessExit], None],
         background: Background,
+        *,
+        on_extension_line: Callable[[str], None] | None = None,
+        is_held: bool = False,
     ) -> None:
+        self.sandbox_id = sandbox.sandbox_id
         self._sandbox = sandbox
+        self._background = background
+        self._on_extension_line = on_extension_line or on_line
+        self._extension_output: OutputReader | None = None
+        self._extension_output_end = -1
+        self._is_runtime_started = False
         self._server = server
         self._on_exit = on_exit
         self._loop = asyncio.get_running_loop()
@@ -37,7 +49,17 @@ class LiveSandbox:
         self._memory_mib = 0
         self._memory_at = float("-inf")
         self._is_closing = False
-        background.spawn(self._watch(), f"watch sandbox {sandbox.sandbox_id}")
+        if not is_held:
+            self._watch_runtime()
+
+    def _watch_runtime(self) -> None:
+        self._is_runtime_started = True
+        self._background.spawn(self._watch(), f"watch sandbox {self.sandbox_id}")
+
+    async def start_runtime(self) -> None:
+        if not self._is_closing:
+            await self._sandbox.start_runtime()
+            self._watch_runtime()
 
     async def serve(self) -> None:
         """Accept the runtime's calls."""
@@ -51,8 +73,30 @@ class LiveSandbox:
             self._output.drain()
             self._on_exit(self, ended)
 
+    async def start_extension(self, name: str, argv: tuple[str, ...], env: Mapping[str, str]) -> SandboxProcess:
+        """A process whose output is told apart from the function's."""
+        if self._extension_output is None:
+            read_end, self._extension_output_end = os.pipe2(os.O_CLOEXEC)
+            self._extension_output = OutputReader(read_end, self._on_extension_line)
+        return await self._sandbox.start_process(name, argv, env, self._extension_output_end)
+
+    async def end_runtime(self, seconds: float) -> None:
+        """SIGTERM, and SIGKILL when it has not ended after so many seconds."""
+        if not self._is_runtime_started:
+            return
+        self._sandbox.runtime.signal(signal.SIGTERM)
+        try:
+            await asyncio.wait_for(self._sandbox.runtime.wait(), seconds)
+        except TimeoutError:
+            self._sandbox.runtime.signal(signal.SIGKILL)
+
+    async def connect(self, port: int) -> socket.socket:
+        return await self._sandbox.connect(port)
+
     def drain_output(self) -> None:
         self._output.drain()
+        if self._extension_output is not None:
+            self._extension_output.drain()
 
     def limit_cpu(self) -> None:
         self._sandbox.limit_cpu()
@@ -71,3 +115,7 @@ class LiveSandbox:
         await self._sandbox.kill()
         self._output.drain()
         self._output.close()
+        if self._extension_output is not None:
+            os.close(self._extension_output_end)
+            self._extension_output.drain()
+            self._extension_output.close()

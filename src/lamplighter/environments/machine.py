@@ -3,7 +3,8 @@
     STARTING -> INIT -> READY -> INVOKING (-> STREAMING) -> RESPONDED -> READY ... -> SHUTDOWN -> DEAD
 
 Init covers everything up to the first /next. RESPONDED lies between the answer to an invoke and the following /next:
-the environment is not yet free. FROZEN and RESTORING are entered from READY and before it. Pure: must not know
+the environment is not yet free. Where extensions are slower than the runtime, INIT_EXTENSIONS and INVOKE_EXTENSIONS lie
+before READY. FROZEN and RESTORING are entered from READY and before it. Pure: must not know
 sockets, clocks or sandboxes.
 """
 
@@ -15,6 +16,7 @@ class State(IntEnum):
 
     STARTING = auto()
     INIT = auto()
+    INIT_EXTENSIONS = auto()
     INIT_FAILED = auto()
     READY = auto()
     FROZEN = auto()
@@ -22,6 +24,7 @@ class State(IntEnum):
     INVOKING = auto()
     STREAMING = auto()
     RESPONDED = auto()
+    INVOKE_EXTENSIONS = auto()
     SHUTDOWN = auto()
     DEAD = auto()
 
@@ -31,6 +34,8 @@ class Trigger(IntEnum):
 
     SANDBOX_STARTED = auto()
     NEXT = auto()
+    NEXT_BEFORE_EXTENSIONS = auto()
+    EXTENSIONS_READY = auto()
     INIT_ERROR = auto()
     INVOKE = auto()
     RESPONSE = auto()
@@ -59,6 +64,10 @@ TRANSITIONS: dict[tuple[State, Trigger], State] = {
     (State.STARTING, Trigger.SANDBOX_STARTED): State.INIT,
     (State.STARTING, Trigger.FAIL): State.INIT_FAILED,
     (State.INIT, Trigger.NEXT): State.READY,
+    (State.INIT, Trigger.NEXT_BEFORE_EXTENSIONS): State.INIT_EXTENSIONS,
+    (State.INIT_EXTENSIONS, Trigger.NEXT): State.INIT_EXTENSIONS,
+    (State.INIT_EXTENSIONS, Trigger.EXTENSIONS_READY): State.READY,
+    (State.INIT_EXTENSIONS, Trigger.FAIL): State.INIT_FAILED,
     (State.INIT, Trigger.INIT_ERROR): State.INIT_FAILED,
     (State.INIT, Trigger.FAIL): State.INIT_FAILED,
     # The first invoke after a failed init starts the sandbox again: AWS's suppressed init.
@@ -74,6 +83,10 @@ TRANSITIONS: dict[tuple[State, Trigger], State] = {
     (State.STREAMING, Trigger.FAIL): State.SHUTDOWN,
     (State.INVOKING, Trigger.FAIL): State.SHUTDOWN,
     (State.RESPONDED, Trigger.NEXT): State.READY,
+    (State.RESPONDED, Trigger.NEXT_BEFORE_EXTENSIONS): State.INVOKE_EXTENSIONS,
+    (State.INVOKE_EXTENSIONS, Trigger.NEXT): State.INVOKE_EXTENSIONS,
+    (State.INVOKE_EXTENSIONS, Trigger.EXTENSIONS_READY): State.READY,
+    (State.INVOKE_EXTENSIONS, Trigger.FAIL): State.SHUTDOWN,
     (State.RESPONDED, Trigger.FAIL): State.SHUTDOWN,
     (State.READY, Trigger.FREEZE): State.FROZEN,
     (State.FROZEN, Trigger.THAW): State.READY,
@@ -89,6 +102,7 @@ TRANSITIONS: dict[tuple[State, Trigger], State] = {
 RUNTIME_STATE_NAMES: dict[State, str] = {
     State.STARTING: "Started",
     State.INIT: "Started",
+    State.INIT_EXTENSIONS: "Ready",
     State.INIT_FAILED: "InitError",
     State.READY: "Ready",
     State.FROZEN: "Ready",
@@ -96,6 +110,7 @@ RUNTIME_STATE_NAMES: dict[State, str] = {
     State.INVOKING: "Running",
     State.STREAMING: "RuntimeInvocationResponseState",
     State.RESPONDED: "RuntimeResponseSentState",
+    State.INVOKE_EXTENSIONS: "Ready",
     State.SHUTDOWN: "RuntimeResponseSentState",
     State.DEAD: "RuntimeResponseSentState",
 }

@@ -6,7 +6,7 @@ records of the same names (https://docs.aws.amazon.com/lambda/latest/dg/telemetr
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -61,6 +61,10 @@ class PlatformLog(Protocol):
 
     def init_report(self, now: float, duration_ms: float, phase: str, error_type: str | None) -> tuple[str, ...]: ...
 
+    def extension(self, now: float, record: Mapping[str, Any]) -> tuple[str, ...]: ...
+
+    def subscribed(self, now: float, name: str, types: Sequence[str], *, is_logs_api: bool) -> tuple[str, ...]: ...
+
     def start(self, now: float, request_id: str) -> tuple[str, ...]: ...
 
     def end(self, now: float, report: Report) -> tuple[str, ...]: ...
@@ -81,6 +85,16 @@ class TextLog:
     def init_report(self, now: float, duration_ms: float, phase: str, error_type: str | None) -> tuple[str, ...]:
         status = "timeout" if error_type is None else f"error\tError Type: {error_type}"
         return (f"INIT_REPORT Init Duration: {duration_ms:.2f} ms\tPhase: {phase}\tStatus: {status}\n",)
+
+    def extension(self, now: float, record: Mapping[str, Any]) -> tuple[str, ...]:
+        error = f"\tError Type: {record['errorType']}" if "errorType" in record else ""
+        events = ",".join(record["events"])
+        return (f"EXTENSION\tName: {record['name']}\tState: {record['state']}\tEvents: [{events}]{error}\n",)
+
+    def subscribed(self, now: float, name: str, types: Sequence[str], *, is_logs_api: bool) -> tuple[str, ...]:
+        kind = "LOGS" if is_logs_api else "TELEMETRY"
+        told = ", ".join(word.capitalize() for word in types)
+        return (f"{kind}\tName: {name}\tState: Subscribed\tTypes: [{told}]\n",)
 
     def start(self, now: float, request_id: str) -> tuple[str, ...]:
         return (f"START RequestId: {request_id}{self._start}",)
@@ -142,6 +156,13 @@ class JsonLog:
         if error_type is not None:
             record["errorType"] = error_type
         return self._record(now, "WARN", "platform.initReport", record)
+
+    def extension(self, now: float, record: Mapping[str, Any]) -> tuple[str, ...]:
+        return self._record(now, "INFO", "platform.extension", record)
+
+    def subscribed(self, now: float, name: str, types: Sequence[str], *, is_logs_api: bool) -> tuple[str, ...]:
+        kind = "platform.logsSubscription" if is_logs_api else "platform.telemetrySubscription"
+        return self._record(now, "INFO", kind, {"name": name, "state": "Subscribed", "types": list(types)})
 
     def start(self, now: float, request_id: str) -> tuple[str, ...]:
         record = {"requestId": request_id, "version": self._subject.version}

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from lamplighter.environments.background import Background
 from lamplighter.environments.blueprint import Blueprint
 from lamplighter.environments.capacity import Capacity
-from lamplighter.environments.environment import Logs, Platform
+from lamplighter.environments.environment import Platform
+from lamplighter.environments.journal import Logs
 from lamplighter.environments.pool import NoCapacity, Pool, VersionKey, version_key
 from lamplighter.environments.provisioned import Provision
 from lamplighter.environments.ticket import Ticket

@@ -30,12 +30,16 @@ class Ticket:
             self.future.set_result(Outcome(b"", content_type=content_type))
         return self.stream
 
-    def succeed(self, outcome: Outcome) -> None:
-        self._end()
+    def answer(self, outcome: Outcome) -> None:
+        """The caller has its outcome; the invoke goes on until `succeed`."""
         if self.stream is not None:
             self.stream.finish(outcome)
         if not self.future.done():
             self.future.set_result(outcome)
+
+    def succeed(self, outcome: Outcome) -> None:
+        self._end()
+        self.answer(outcome)
 
     def fail(self, error: Exception) -> None:
         self._end()

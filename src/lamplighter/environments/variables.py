@@ -25,6 +25,34 @@ class Credentials:
     session_token: str
 
 
+# What Lambda keeps from external extensions.
+# https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html
+_NOT_FOR_EXTENSIONS = frozenset(
+    {
+        "AWS_EXECUTION_ENV",
+        "AWS_LAMBDA_LOG_GROUP_NAME",
+        "AWS_LAMBDA_LOG_STREAM_NAME",
+        "AWS_XRAY_CONTEXT_MISSING",
+        "AWS_XRAY_DAEMON_ADDRESS",
+        "LAMBDA_RUNTIME_DIR",
+        "LAMBDA_TASK_ROOT",
+        "_AWS_XRAY_DAEMON_ADDRESS",
+        "_AWS_XRAY_DAEMON_PORT",
+        "_HANDLER",
+    }
+)
+
+
+def metadata_variables(token: str, metadata_api: str = RUNTIME_API_ADDRESS) -> dict[str, str]:
+    """Where an environment asks about itself. The token is its own, made anew for each."""
+    return {"AWS_LAMBDA_METADATA_API": metadata_api, "AWS_LAMBDA_METADATA_TOKEN": token}
+
+
+def extension_variables(environment: Mapping[str, str]) -> dict[str, str]:
+    """What an external extension sees of its environment's variables."""
+    return {name: value for name, value in environment.items() if name not in _NOT_FOR_EXTENSIONS}
+
+
 def variables(
     configuration: FunctionConfiguration,
     runtime_env: Mapping[str, str],

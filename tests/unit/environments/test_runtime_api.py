@@ -9,8 +9,10 @@ from lamplighter.environments.event import InvokeEvent
 from lamplighter.environments.machine import State
 from lamplighter.environments.runtime_api.answers import Answering
 from lamplighter.environments.runtime_api.next import send_event
+from lamplighter.environments.runtime_api.response import wants_stream
 from lamplighter.environments.runtime_api.router import Router
 from lamplighter.wire.http_message import Headers, HttpRequest, Refusal
+from lamplighter.wire.http_request_stream import RequestStream
 
 ID = "8b5ce5a0-5cd6-4b58-a3ba-b4b0a1d5d1b4"
 INVOCATION = "/2018-06-01/runtime/invocation"
@@ -48,6 +50,9 @@ class Recorded:
 
     def runtime_reported_error(self, payload: bytes, content_type: str, error_type: str) -> None:
         self.calls.append(("error", payload, content_type, error_type))
+
+    def runtime_streams(self, body: RequestStream, content_type: str, exchange: Answering) -> None:
+        self.calls.append(("streams", body, content_type, exchange))
 
     def runtime_responded_too_much(self) -> None:
         self.calls.append(("too much",))
@@ -213,3 +218,60 @@ def test_headers_without_a_value_are_left_out() -> None:
         "Content-Type", "Lambda-Runtime-Aws-Request-Id", "Lambda-Runtime-Deadline-Ms",
         "Lambda-Runtime-Invoked-Function-Arn",
     }  # fmt: skip
+
+
+class _Flow:
+    """The connection behind a stream, when nothing is asked of it."""
+
+    def hold_reading(self) -> None:
+        pass
+
+    def resume_reading(self) -> None:
+        pass
+
+    def abort(self) -> None:
+        pass
+
+
+def test_a_streamed_response_is_handed_over_unanswered() -> None:
+    peer, answer = Recorded(), Answer()
+    stream = RequestStream(_Flow(), 1000)
+    headers = {"lambda-runtime-function-response-mode": "streaming", "content-type": "text/html"}
+    path = f"{INVOCATION}/{ID}/response"
+    Router(peer).handle(HttpRequest("POST", path, "", headers, b"", "", stream), answer)
+    assert (answer.status, peer.calls) == (0, [("streams", stream, "text/html", answer)])
+
+
+def test_a_second_response_while_the_first_one_streams_is_an_illegal_transition() -> None:
+    for verb in ("response", "error"):
+        peer = Recorded(State.STREAMING)
+        status, error_type, message = refused(call(peer, "POST", f"{INVOCATION}/{ID}/{verb}", b"x"))
+        assert (status, error_type) == (403, "InvalidStateTransition")
+        assert message.startswith("State transition from RuntimeInvocationResponseState to ")
+        assert peer.calls == []
+
+
+@pytest.mark.parametrize(
+    ("path", "mode", "wanted"),
+    [
+        (f"{INVOCATION}/{ID}/response", "streaming", True),
+        (f"{INVOCATION}/{ID}/error", "streaming", False),
+        (f"{INVOCATION}/{ID}/response", "buffered", False),
+    ],
+)
+def test_only_responses_in_streaming_mode_are_streamed(path: str, mode: str, wanted: bool) -> None:  # noqa: FBT001  # a table
+    assert wants_stream("POST", path, {"lambda-runtime-function-response-mode": mode}) is wanted
+
+
+def test_paths_of_other_apis_go_to_whoever_takes_them() -> None:
+    taken: list[str] = []
+
+    def others(request: HttpRequest, exchange: Answering) -> bool:
+        taken.append(request.path)
+        return request.path == "/ours" and exchange.send(200)
+
+    for path, status in (("/ours", 200), ("/nobodys", 404), ("/2018-06-01/ping", 200)):
+        answer = Answer()
+        Router(Recorded(), others).handle(HttpRequest("GET", path, "", {}, b"", ""), answer)
+        assert answer.status == status
+    assert taken == ["/ours", "/nobodys"]

@@ -17,6 +17,7 @@ from lamplighter.environments.runtime_api.answers import Answering
 from lamplighter.environments.runtime_api.listener import RuntimeApiListener
 from lamplighter.environments.runtime_api.next import send_event
 from lamplighter.kernel.clock import SystemClock
+from lamplighter.wire.http_request_stream import RequestStream
 
 POLL = b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: 127.0.0.1:9001\r\nUser-Agent: client\r\n\r\n"
 
@@ -67,6 +68,9 @@ class Peer:
     def runtime_reported_error(self, payload: bytes, content_type: str, error_type: str) -> None:
         self.state = after(self.state, Trigger.ERROR)
         self.answers.append((error_type, payload))
+
+    def runtime_streams(self, body: RequestStream, content_type: str, exchange: Answering) -> None:
+        raise AssertionError("no response here is streamed")
 
     def runtime_responded_too_much(self) -> None:
         self.state = after(self.state, Trigger.ERROR)

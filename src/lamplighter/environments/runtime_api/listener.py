@@ -6,7 +6,7 @@ Must not know sandboxes: it is given a socket that listens already.
 from lamplighter.environments.runtime_api.connection import RuntimeConnection
 from lamplighter.environments.runtime_api.peer import Peer
 from lamplighter.environments.runtime_api.response import wants_stream
-from lamplighter.environments.runtime_api.router import Router
+from lamplighter.environments.runtime_api.router import Others, Router
 from lamplighter.kernel.clock import Clock
 from lamplighter.wire.http_connection import HttpConnection
 from lamplighter.wire.http_message import HttpLimits
@@ -35,8 +35,8 @@ def listener_limits(response_bytes: int) -> HttpLimits:
 class RuntimeApiListener(HttpServer):
     """Serves one peer."""
 
-    def __init__(self, peer: Peer, clock: Clock) -> None:
-        router = Router(peer)
+    def __init__(self, peer: Peer, clock: Clock, others: Others | None = None) -> None:
+        router = Router(peer, others)
         super().__init__(
             router.handle,
             limits=listener_limits(peer.response_limit),

@@ -3,6 +3,8 @@
 One router per execution environment. Must not know sandboxes.
 """
 
+from collections.abc import Callable
+
 from lamplighter.environments.runtime_api.answers import JSON_HEADERS, TEXT_HEADERS, Answering, error_body, too_large
 from lamplighter.environments.runtime_api.error import handle_error
 from lamplighter.environments.runtime_api.init_error import handle_init_error
@@ -17,11 +19,15 @@ _INVOCATION = "/2018-06-01/runtime/invocation/"
 _PING = "/2018-06-01/ping"
 
 
-class Router:
-    """Answers the calls of one environment's runtime."""
+Others = Callable[[HttpRequest, Answering], bool]
 
-    def __init__(self, peer: Peer) -> None:
+
+class Router:
+    """Answers the calls of one environment's runtime; `others` takes those to further APIs, or says no."""
+
+    def __init__(self, peer: Peer, others: Others | None = None) -> None:
         self._peer = peer
+        self._others = others
 
     def handle(self, request: HttpRequest, exchange: Answering) -> None:
         method, path = request.method, request.path
@@ -38,7 +44,7 @@ class Router:
             exchange.send(200, TEXT_HEADERS, b"pong")
         elif path == _INIT_ERROR:
             _refuse_method(exchange)
-        else:
+        elif self._others is None or not self._others(request, exchange):
             _refuse_path(exchange)
 
     def _handle_invocation(self, request: HttpRequest, exchange: Answering) -> None:

@@ -1,0 +1,95 @@
+"""One subscriber: collects its events and delivers them in batches, again and again where the listener fails.
+
+Must not know what the events say, nor who else subscribes.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from lamplighter.environments.telemetry.buffer import EventBuffer
+from lamplighter.environments.telemetry.destination import Destination, NotDelivered
+from lamplighter.environments.telemetry.event import TelemetryEvent, render
+from lamplighter.environments.telemetry.subscription import Subscription
+
+_FIRST_PAUSE_SECONDS = 0.05
+_LONGEST_PAUSE_SECONDS = 2.0
+_ATTEMPTS = 8
+
+Dropped = Callable[[int, int], None]
+
+
+class Subscriber:
+    """`offer` events; `run` delivers them until `close`."""
+
+    def __init__(self, name: str, subscription: Subscription, destination: Destination, dropped: Dropped) -> None:
+        self.name = name
+        self.subscription = subscription
+        self._destination = destination
+        self._dropped = dropped
+        self._buffer = EventBuffer(subscription.buffering)
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._due = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._is_closed = False
+
+    def offer(self, event: TelemetryEvent) -> None:
+        if self._is_closed or event.category not in self.subscription.types:
+            return
+        for rendered in render(event, self.subscription.schema):
+            self._buffer.add(rendered)
+        if self._buffer.is_empty:
+            return
+        self._idle.clear()
+        if self._buffer.is_full:
+            self._due.set()
+        elif self._timer is None:
+            self._timer = self._loop.call_later(self.subscription.buffering.timeout_ms / 1000, self._due.set)
+
+    async def run(self) -> None:
+        while not self._is_closed:
+            await self._due.wait()
+            self._due.clear()
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+            while not self._buffer.is_empty and not self._is_closed:
+                batch = self._buffer.take()
+                if not await self._is_delivered(batch):
+                    self._buffer.note_lost(batch)
+                self._report_dropped()
+            self._idle.set()
+
+    async def _is_delivered(self, batch: list[bytes]) -> bool:
+        pause = _FIRST_PAUSE_SECONDS
+        for _ in range(_ATTEMPTS):
+            try:
+                await self._destination.deliver(batch)
+            except NotDelivered:
+                if self._is_closed:
+                    return False
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+            else:
+                return True
+        return False
+
+    def _report_dropped(self) -> None:
+        records, size = self._buffer.take_dropped()
+        if records:
+            self._dropped(records, size)
+
+    async def flush(self) -> None:
+        """Deliver now what is there; return when it is delivered or given up."""
+        if not self._buffer.is_empty:
+            self._due.set()
+        await self._idle.wait()
+
+    def close(self) -> None:
+        self._is_closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+        self._destination.close()
+        self._due.set()
+        self._idle.set()
