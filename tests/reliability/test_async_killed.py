@@ -11,7 +11,7 @@ import signal
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -29,7 +29,6 @@ pytestmark = pytest.mark.slow
 KILLS = int(os.environ.get("LAMPLIGHTER_TEST_KILLS", "3"))
 CONCURRENCY = 16
 SETTINGS = {"LAMPLIGHTER_ASYNC_CONCURRENCY": str(CONCURRENCY), "LAMPLIGHTER_ASYNC_TIME_SCALE": "0.01"}
-Start = Callable[[], LiveServer]
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from lamplighter.sandboxes.namespaces.driver import NamespaceDriver
-from tests.live_sandboxes import PYTHON, House, house, is_root, state_directory
+from tests.live_sandboxes import PYTHON, House, is_root, state_directory
 
 PROBES = Path(__file__).with_name("inside") / "probes.py"
 
@@ -39,7 +39,7 @@ async def cell() -> AsyncIterator[Cell]:
         pytest.skip("needs root: the full set of defences")
     with state_directory() as place:
         driver = await NamespaceDriver.open(place / "state", blanks=1)
-        async with house(driver, place) as plain:
-            plain.__class__ = Cell
-            assert isinstance(plain, Cell)
-            yield plain
+        try:
+            yield Cell(driver, place)
+        finally:
+            await driver.close()
