@@ -15,8 +15,9 @@ def address_function(request: Request, context: RequestContext, action: str) -> 
     name = locate_function(
         request["FunctionName"], request.get("Qualifier"), account_id=context.account_id, region=context.region
     )
-    check_own_account(name.account_id, context, action, name.qualified_arn)
-    context.authorise(action, name.qualified_arn)
+    arn = name.qualified_arn
+    check_own_account(name.account_id, context, action, arn)
+    context.authorise(action, arn)
     return name
 
 

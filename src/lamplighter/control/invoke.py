@@ -4,14 +4,16 @@ Must not know how a function runs.
 """
 
 import base64
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any, Protocol
+
+import msgspec
 
 from lamplighter.aws.errors import (
     InvalidParameterValueException,
     InvalidRequestContentException,
 )
-from lamplighter.aws.operation import Request, Response, operation
+from lamplighter.aws.operation import Request, Response, operation, quick_start
 from lamplighter.control.addressing import address_function
 from lamplighter.control.plane import ControlPlane
 from lamplighter.identity.context import RequestContext
@@ -26,10 +28,35 @@ _NO_CONTENT = 204
 _CHUNK_BYTES = 64 * 1024
 
 
+class Invoking(Protocol):
+    """An invoke under way."""
+
+    def when_ended(self, tell: Callable[[], None]) -> None: ...
+
+    def result(self) -> InvokeResult: ...
+
+
 class Door(Protocol):
     """Where every way to run a function ends."""
 
     async def invoke(self, request: InvokeRequest) -> InvokeResult: ...
+
+    def begin(self, request: InvokeRequest) -> Invoking:
+        """Begin a RequestResponse invoke; the caller waits without a task."""
+        ...
+
+
+class _BegunInvoke:
+    """aws.operation.Begun for Invoke."""
+
+    __slots__ = ("_invoking", "when_ended")
+
+    def __init__(self, invoking: Invoking) -> None:
+        self._invoking = invoking
+        self.when_ended = invoking.when_ended
+
+    def response(self) -> Response:
+        return _response(self._invoking.result())
 
 
 class InvokeOperations:
@@ -41,16 +68,19 @@ class InvokeOperations:
 
     @operation("Invoke")
     async def invoke(self, request: Request, context: RequestContext) -> Response:
-        result = await self._invoke(request, context, request.get("Payload") or b"")
-        answer: Response = {
-            "StatusCode": result.status_code,
-            "FunctionError": result.function_error,
-            "ExecutedVersion": result.executed_version if result.status_code not in (_ACCEPTED, _NO_CONTENT) else None,
-            "Payload": result.payload,
-        }
-        if result.log_tail is not None:
-            answer["LogResult"] = base64.b64encode(result.log_tail).decode()
-        return answer
+        return _response(await self._invoke(request, context, request.get("Payload") or b""))
+
+    @quick_start("Invoke")
+    def begin_invoke(self, request: Request, context: RequestContext) -> _BegunInvoke | None:
+        """The usual invoke: synchronous, of a function that is Active."""
+        if request.get("InvocationType", "RequestResponse") != "RequestResponse":
+            return None
+        name = address_function(request, context, "lambda:InvokeFunction")
+        resolved = self._plane.directory.resolve(name.account_id, name.region, name.name, name.qualifier)
+        if resolved.configuration.state != "Active":
+            return None
+        asked = _invoke_request(request, context, name, resolved.configuration, request.get("Payload") or b"")
+        return _BegunInvoke(self._door.begin(asked))
 
     @operation("InvokeWithResponseStream")
     async def invoke_with_response_stream(self, request: Request, context: RequestContext) -> Response:
@@ -74,26 +104,8 @@ class InvokeOperations:
     ) -> InvokeResult:
         name = address_function(request, context, "lambda:InvokeFunction")
         resolved = await self._resolve(name)
-        _check_tenant(resolved.configuration, request.get("TenantId"))
-        _check_client_context(request.get("ClientContext"))
-        invocation_type = request.get("InvocationType") or "RequestResponse"
-        return await self._door.invoke(
-            InvokeRequest(
-                request_id=context.request_id,
-                account_id=name.account_id,
-                region=name.region,
-                function_name=name.name,
-                qualifier=name.qualifier,
-                invocation_type=invocation_type,
-                payload=payload,
-                client_context=request.get("ClientContext"),
-                tenant_id=request.get("TenantId"),
-                trace_header=context.trace_header,
-                wants_log_tail=request.get("LogType") == "Tail" and invocation_type == "RequestResponse",
-                wants_stream=wants_stream,
-                invoked_arn=name.qualified_arn,
-            )
-        )
+        asked = _invoke_request(request, context, name, resolved.configuration, payload)
+        return await self._door.invoke(msgspec.structs.replace(asked, wants_stream=True) if wants_stream else asked)
 
     async def _resolve(self, name: FunctionName) -> ResolvedFunction:
         """The function, once its creation has ended; AWS refuses one that is still Pending or has Failed."""
@@ -104,6 +116,42 @@ class InvokeOperations:
         if resolved.configuration.state not in ("Active", "Inactive"):
             raise pending(resolved.configuration)
         return resolved
+
+
+def _invoke_request(
+    request: Request, context: RequestContext, name: FunctionName, configuration: FunctionConfiguration, payload: bytes
+) -> InvokeRequest:
+    """What the door is asked, after the checks that only this API makes."""
+    client_context, tenant_id = request.get("ClientContext"), request.get("TenantId")
+    _check_tenant(configuration, tenant_id)
+    if client_context:
+        _check_client_context(client_context)
+    invocation_type = request.get("InvocationType") or "RequestResponse"
+    return InvokeRequest(
+        request_id=context.request_id,
+        account_id=name.account_id,
+        region=name.region,
+        function_name=name.name,
+        qualifier=name.qualifier,
+        invocation_type=invocation_type,
+        payload=payload,
+        client_context=client_context,
+        tenant_id=tenant_id,
+        trace_header=context.trace_header,
+        wants_log_tail=request.get("LogType") == "Tail" and invocation_type == "RequestResponse",
+        invoked_arn=name.qualified_arn,
+    )
+
+
+def _response(result: InvokeResult) -> Response:
+    answer: Response = {"StatusCode": result.status_code, "Payload": result.payload}
+    if result.status_code not in (_ACCEPTED, _NO_CONTENT):
+        answer["ExecutedVersion"] = result.executed_version
+    if result.function_error is not None:
+        answer["FunctionError"] = result.function_error
+    if result.log_tail is not None:
+        answer["LogResult"] = base64.b64encode(result.log_tail).decode()
+    return answer
 
 
 def _check_tenant(configuration: FunctionConfiguration, tenant_id: str | None) -> None:
@@ -120,8 +168,8 @@ def _check_tenant(configuration: FunctionConfiguration, tenant_id: str | None) -
         )
 
 
-def _check_client_context(client_context: str | None) -> None:
-    if client_context and not is_json_object_in_base64(client_context):
+def _check_client_context(client_context: str) -> None:
+    if not is_json_object_in_base64(client_context):
         raise InvalidRequestContentException("Client context must be a valid Base64-encoded JSON object.")
 
 

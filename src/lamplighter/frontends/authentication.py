@@ -4,10 +4,11 @@ Must not know operations. Both kinds answer with the same Caller, so that nothin
 """
 
 import re
+from hashlib import sha256
 from typing import Protocol
 
 from lamplighter.identity.keys import KeyRing, root_principal
-from lamplighter.identity.sigv4 import Caller, SignatureVerifier, body_digest, claimed_scope
+from lamplighter.identity.sigv4 import INLINE_HASH_BYTES, Caller, SignatureVerifier, body_digest, claimed_scope
 from lamplighter.kernel.clock import Clock
 from lamplighter.wire.http_message import HttpRequest
 
@@ -17,6 +18,10 @@ _REGION = re.compile(r"[a-z]{2}(-[a-z]+){1,3}-[0-9]{1,2}", re.ASCII)
 
 class Authenticator(Protocol):
     """Tells who sent a request."""
+
+    def authenticate_at_once(self, request: HttpRequest) -> Caller | None:
+        """The same; None when it would take too long for the event loop."""
+        ...
 
     async def authenticate(self, request: HttpRequest) -> Caller:
         """The caller. Raises AWS's error for what is wrong."""
@@ -30,6 +35,12 @@ class SignedAuthenticator:
         self._verifier = SignatureVerifier(keys)
         self._clock = clock
 
+    def authenticate_at_once(self, request: HttpRequest) -> Caller | None:
+        body = request.body
+        if len(body) > INLINE_HASH_BYTES:
+            return None
+        return self._verifier.verify(request, sha256(body).hexdigest(), self._clock.now())
+
     async def authenticate(self, request: HttpRequest) -> Caller:
         digest = await body_digest(request.body)
         return self._verifier.verify(request, digest, self._clock.now())
@@ -42,6 +53,9 @@ class OpenAuthenticator:
         self._default = Caller(root_principal(account_id, "anonymous"), region, "lambda")
 
     async def authenticate(self, request: HttpRequest) -> Caller:
+        return self.authenticate_at_once(request)
+
+    def authenticate_at_once(self, request: HttpRequest) -> Caller:
         scope = claimed_scope(request)
         if scope is None:
             return self._default

@@ -4,6 +4,7 @@ Resolve the version, check its state, admit, place, wait for the outcome. Must n
 are kept.
 """
 
+import asyncio
 import dataclasses
 import random
 from collections.abc import Callable
@@ -48,6 +49,32 @@ class EventAcceptor(Protocol):
     async def accept_event(self, request: InvokeRequest, resolved: ResolvedFunction) -> None: ...
 
 
+class Invoking:
+    """A synchronous invoke under way."""
+
+    __slots__ = ("_configuration", "_ticket")
+
+    def __init__(self, ticket: Ticket, configuration: FunctionConfiguration) -> None:
+        self._ticket = ticket
+        self._configuration = configuration
+
+    def when_ended(self, tell: Callable[[], None]) -> None:
+        """Call `tell` when the function has answered or an answer has become impossible."""
+        self._ticket.future.add_done_callback(lambda _: tell())
+
+    def result(self) -> InvokeResult:
+        """What came of it, or AWS's error."""
+        configuration = self._configuration
+        try:
+            result = _result(self._ticket.future.result(), configuration)
+        except (NoCapacity, VersionGone, RuntimeMissing, SandboxFailed) as error:
+            raise _refusal(error) from error
+        if self._ticket.stream is None:
+            return result
+        stream = FunctionStream(self._ticket.stream, lambda ended: _result(ended, configuration))
+        return msgspec.structs.replace(result, stream=stream)
+
+
 class Invocation:
     """`invoke` answers when the function has."""
 
@@ -74,25 +101,31 @@ class Invocation:
 
     async def invoke(self, request: InvokeRequest) -> InvokeResult:
         """Run the function, or refuse with AWS's error. Giving up the wait does not stop the invoke."""
+        if request.invocation_type == "DryRun":
+            resolved = self._resolve(request)
+            checked_payload(request.payload)
+            return InvokeResult(status_code=204, executed_version=resolved.configuration.version)
+        if request.invocation_type == "Event":
+            resolved = self._resolve(request)
+            checked_payload(request.payload)
+            return await self._accept_event(request, resolved)
+        ticket, configuration = self._submit(request)
+        await asyncio.wait((ticket.future,))
+        return Invoking(ticket, configuration).result()
+
+    def begin(self, request: InvokeRequest) -> Invoking:
+        """Begin a RequestResponse invoke for a caller who waits without a task. Raises AWS's error."""
+        return Invoking(*self._submit(request))
+
+    def _submit(self, request: InvokeRequest) -> tuple[Ticket, FunctionConfiguration]:
         resolved = self._resolve(request)
         configuration = resolved.configuration
         payload = checked_payload(request.payload)
-        if request.invocation_type == "DryRun":
-            return InvokeResult(status_code=204, executed_version=configuration.version)
-        if request.invocation_type == "Event":
-            return await self._accept_event(request, resolved)
         function = (configuration.account_id, configuration.region, configuration.name)
         release = self._admission.admit(function, resolved.reserved_concurrency)
         ticket = Ticket(self._event(request, configuration, payload), release)
         self._placement.submit(configuration, ticket)
-        try:
-            outcome = await ticket.future
-        except (NoCapacity, VersionGone, RuntimeMissing, SandboxFailed) as error:
-            raise _refusal(error) from error
-        if ticket.stream is None:
-            return _result(outcome, configuration)
-        stream = FunctionStream(ticket.stream, lambda ended: _result(ended, configuration))
-        return msgspec.structs.replace(_result(outcome, configuration), stream=stream)
+        return ticket, configuration
 
     def _resolve(self, request: InvokeRequest) -> ResolvedFunction:
         resolved = self._directory.resolve(request.account_id, request.region, request.function_name, request.qualifier)

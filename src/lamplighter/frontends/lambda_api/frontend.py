@@ -17,8 +17,8 @@ from lamplighter.aws.errors import (
     ServiceException,
     UnknownOperationException,
 )
-from lamplighter.aws.operation import OperationRegistry, PayloadStream
-from lamplighter.aws.service import Match, Service, WireResponse
+from lamplighter.aws.operation import Begun, OperationRegistry, PayloadStream, QuickStart
+from lamplighter.aws.service import Match, Operation, Service, WireResponse
 from lamplighter.frontends.authentication import Authenticator
 from lamplighter.frontends.counters import ApiCounters
 from lamplighter.frontends.lambda_api.sizes import RequestSizes, too_large
@@ -58,17 +58,24 @@ class LambdaApi:
         self._parts = parts
         self._service = parts.service
         self._running: set[asyncio.Task[None]] = set()
+        self._begun = 0
 
     def handle(self, request: HttpRequest, exchange: Exchange) -> None:
         """Begin to answer a request."""
-        running = asyncio.get_running_loop().create_task(self._answer(request, exchange))
+        request_id = self._parts.ids.uuid()
+        match = self._service.match(request.method, request.path, request.query)
+        if match is not None:
+            start = self._parts.registry.quick_start(match.operation.name)
+            if start is not None and self._begin(start, match, request, exchange, request_id):
+                return
+        running = asyncio.get_running_loop().create_task(self._answer(request, exchange, match, request_id))
         self._running.add(running)
         running.add_done_callback(self._running.discard)
 
     @property
     def in_flight(self) -> int:
         """How many requests are being answered."""
-        return len(self._running)
+        return len(self._running) + self._begun
 
     async def close(self, seconds: float) -> None:
         """Wait for operations in flight, then cancel what is left."""
@@ -99,21 +106,63 @@ class LambdaApi:
             return ServiceException(refusal.reason)
         return InvalidRequestContentException(refusal.reason)
 
-    # --- one request
+    def _error(self, error: Exception, request_id: str) -> WireResponse:
+        """What the client is told. Of the unexpected it learns the request id only."""
+        if isinstance(error, AwsError):
+            return self._service.serialise_error(error, request_id)
+        if isinstance(error, StorageFull | StorageBusy | StorageFailed):
+            _log.error("request %s: storage: %s", request_id, error)  # the cause is known, no traceback
+            return self._service.serialise_error(_storage_error(error), request_id)
+        _log.error("request %s failed unexpectedly", request_id, exc_info=error)
+        return self._service.serialise_error(ServiceException("An internal error occurred."), request_id)
 
-    async def _answer(self, request: HttpRequest, exchange: Exchange) -> None:
-        request_id = self._parts.ids.uuid()
-        match = self._service.match(request.method, request.path, request.query)
+    # --- a request whose operation needs no task
+
+    def _begin(
+        self, start: QuickStart, match: Match, request: HttpRequest, exchange: Exchange, request_id: str
+    ) -> bool:
+        """Whether the request is taken care of."""
+        operation = match.operation
+        try:
+            begun = self._start(start, match, request, request_id)
+        except Exception as error:  # noqa: BLE001  # loop boundary: the server goes on
+            self._send_whole(exchange, operation, self._error(error, request_id), request_id)
+            return True
+        if begun is None:
+            return False
+        self._begun += 1
+        begun.when_ended(lambda: self._end(begun, operation, exchange, request_id))
+        return True
+
+    def _start(self, start: QuickStart, match: Match, request: HttpRequest, request_id: str) -> Begun | None:
+        caller = self._parts.authenticator.authenticate_at_once(request)
+        if caller is None:
+            return None
+        if caller.service != _SERVICE:
+            raise _wrong_service()
+        asked = match.operation.parse(match, request.query, request.headers, request.body)
+        return start(asked, self._context(request, caller, request_id))
+
+    def _end(self, begun: Begun, operation: Operation, exchange: Exchange, request_id: str) -> None:
+        self._begun -= 1
+        try:
+            wire = operation.serialise(begun.response())
+        except Exception as error:  # noqa: BLE001  # loop boundary: the server goes on
+            wire = self._error(error, request_id)
+        self._send_whole(exchange, operation, wire, request_id)
+
+    def _send_whole(self, exchange: Exchange, operation: Operation, wire: WireResponse, request_id: str) -> None:
+        self._parts.counters.count(operation.name, wire.status)
+        body = wire.body if isinstance(wire.body, bytes) else b""
+        exchange.send(wire.status, _with_request_id(wire, request_id), body)
+
+    # --- any other request
+
+    async def _answer(self, request: HttpRequest, exchange: Exchange, match: Match | None, request_id: str) -> None:
         try:
             wire = await self._call(request, match, request_id)
-        except AwsError as error:
-            wire = self._service.serialise_error(error, request_id)
-        except (StorageFull, StorageBusy, StorageFailed) as error:
-            _log.error("request %s: storage: %s", request_id, error)  # the cause is known, no traceback
-            wire = self._service.serialise_error(_storage_error(error), request_id)
-        except Exception:  # noqa: BLE001  # loop boundary: the server goes on, the client learns the request id only
-            _log.exception("request %s failed unexpectedly", request_id)
-            wire = self._service.serialise_error(ServiceException("An internal error occurred."), request_id)
+        except Exception as error:  # noqa: BLE001  # loop boundary: the server goes on
+            wire = self._error(error, request_id)
         self._parts.counters.count(match.operation.name if match is not None else "-", wire.status)
         await self._send(exchange, wire, request_id)
 
@@ -122,7 +171,7 @@ class LambdaApi:
             raise UnknownOperationException
         caller = await self._parts.authenticator.authenticate(request)
         if caller.service != _SERVICE:
-            raise InvalidSignatureException("Credential should be scoped to correct service: 'lambda'.")
+            raise _wrong_service()
         operation = match.operation
         asked = operation.parse(match, request.query, request.headers, request.body)
         handler = self._parts.registry.get(operation.name)
@@ -173,10 +222,14 @@ async def _close(body: PayloadStream) -> None:
         await body.aclose()
 
 
+def _wrong_service() -> InvalidSignatureException:
+    return InvalidSignatureException("Credential should be scoped to correct service: 'lambda'.")
+
+
 def _with_request_id(wire: WireResponse, request_id: str) -> list[tuple[str, str]]:
-    if any(name.lower() == "x-amzn-requestid" for name, _ in wire.headers):
-        return wire.headers
-    return [*wire.headers, ("x-amzn-RequestId", request_id)]
+    """An error's headers hold the id already."""
+    own = ("x-amzn-RequestId", request_id)
+    return wire.headers if own in wire.headers else [*wire.headers, own]
 
 
 def _storage_error(error: Exception) -> ServiceException:
