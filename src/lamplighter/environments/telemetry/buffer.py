@@ -12,19 +12,23 @@ class EventBuffer:
     def __init__(self, buffering: Buffering) -> None:
         self._buffering = buffering
         self._events: list[bytes] = []
-        self._bytes = 0
+        self.size = 0
         self.dropped_records = 0
         self.dropped_bytes = 0
 
     def add(self, event: bytes) -> None:
         """Keep the event, or count it where the subscriber has fallen behind."""
         is_one_too_many = len(self._events) >= _BATCHES_HELD * self._buffering.max_items
-        if is_one_too_many or self._bytes + len(event) > _BATCHES_HELD * self._buffering.max_bytes:
-            self.dropped_records += 1
-            self.dropped_bytes += len(event)
+        if is_one_too_many or self.size + len(event) > _BATCHES_HELD * self._buffering.max_bytes:
+            self.drop(event)
             return
         self._events.append(event)
-        self._bytes += len(event)
+        self.size += len(event)
+
+    def drop(self, event: bytes) -> None:
+        """There is no room for it."""
+        self.dropped_records += 1
+        self.dropped_bytes += len(event)
 
     @property
     def is_empty(self) -> bool:
@@ -33,7 +37,7 @@ class EventBuffer:
     @property
     def is_full(self) -> bool:
         """Whether a whole batch is there."""
-        return len(self._events) >= self._buffering.max_items or self._bytes >= self._buffering.max_bytes
+        return len(self._events) >= self._buffering.max_items or self.size >= self._buffering.max_bytes
 
     def take(self) -> list[bytes]:
         """The next batch, the oldest events first."""
@@ -44,7 +48,7 @@ class EventBuffer:
             size += len(event)
             count += 1
         batch, self._events = self._events[:count], self._events[count:]
-        self._bytes -= size
+        self.size -= size
         return batch
 
     def take_dropped(self) -> tuple[int, int]:

@@ -16,6 +16,9 @@ from lamplighter.environments.telemetry.subscription import Subscription
 from lamplighter.kernel.clock import Clock
 
 _KEPT_EVENTS = 1_000
+_KEPT_CHARACTERS = 262_144
+# Of all subscribers together: the memory is the server's, not the function's.
+_BUFFERED_BYTES = 4 * 1024 * 1024
 _BEHIND = "Consumer seems to have fallen behind as it has not acknowledged receipt of logs."
 
 
@@ -36,6 +39,7 @@ class TelemetryHub:
         self._background = background
         self._clock = clock
         self._early: list[TelemetryEvent] = []
+        self._early_characters = 0
         self._is_open = True
         self._subscribers: dict[str, Subscriber] = {}
 
@@ -44,10 +48,19 @@ class TelemetryHub:
         if not self.is_listening:
             return
         event = TelemetryEvent(iso_time(self._clock.now() if now is None else now), kind, record)
-        if self._is_open and len(self._early) < _KEPT_EVENTS:
-            self._early.append(event)
+        if self._is_open:
+            self._keep(event)
         for subscriber in self._subscribers.values():
             subscriber.offer(event)
+
+    def _keep(self, event: TelemetryEvent) -> None:
+        size = len(event.record) if isinstance(event.record, str) else 0
+        if len(self._early) < _KEPT_EVENTS and self._early_characters + size <= _KEPT_CHARACTERS:
+            self._early.append(event)
+            self._early_characters += size
+
+    def _has_room(self, size: int) -> bool:
+        return sum(subscriber.size for subscriber in self._subscribers.values()) + size <= _BUFFERED_BYTES
 
     def subscribe(self, name: str, subscription: Subscription) -> bool:
         """Whether it is new: asking again changes nothing. Raises Closed or OtherApi."""
@@ -59,7 +72,7 @@ class TelemetryHub:
         if not self._is_open:
             raise Closed
         target = destination(subscription.target, self._connect)
-        subscriber = Subscriber(name, subscription, target, self._note_dropped)
+        subscriber = Subscriber(name, subscription, target, self._note_dropped, self._has_room)
         self._subscribers[name] = subscriber
         self._background.spawn(subscriber.run(), f"telemetry for {name}")
         for event in self._early:

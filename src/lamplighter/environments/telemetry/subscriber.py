@@ -16,16 +16,20 @@ _LONGEST_PAUSE_SECONDS = 2.0
 _ATTEMPTS = 8
 
 Dropped = Callable[[int, int], None]
+HasRoom = Callable[[int], bool]
 
 
 class Subscriber:
     """`offer` events; `run` delivers them until `close`."""
 
-    def __init__(self, name: str, subscription: Subscription, destination: Destination, dropped: Dropped) -> None:
+    def __init__(
+        self, name: str, subscription: Subscription, destination: Destination, dropped: Dropped, has_room: HasRoom
+    ) -> None:
         self.name = name
         self.subscription = subscription
         self._destination = destination
         self._dropped = dropped
+        self._has_room = has_room
         self._buffer = EventBuffer(subscription.buffering)
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
@@ -38,7 +42,10 @@ class Subscriber:
         if self._is_closed or event.category not in self.subscription.types:
             return
         for rendered in render(event, self.subscription.schema):
-            self._buffer.add(rendered)
+            if self._has_room(len(rendered)):
+                self._buffer.add(rendered)
+            else:
+                self._buffer.drop(rendered)
         if self._buffer.is_empty:
             return
         self._idle.clear()
@@ -46,6 +53,11 @@ class Subscriber:
             self._due.set()
         elif self._timer is None:
             self._timer = self._loop.call_later(self.subscription.buffering.timeout_ms / 1000, self._due.set)
+
+    @property
+    def size(self) -> int:
+        """How many bytes wait for it."""
+        return self._buffer.size
 
     async def run(self) -> None:
         while not self._is_closed:
