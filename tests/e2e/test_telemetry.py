@@ -72,6 +72,13 @@ async def test_a_subscriber_is_told_everything(tmp_path: Path, destination: dict
         "platform.report",
     ]
     assert all(event["time"].endswith("Z") for event in events)
+    assert records(events, "function") == ["at import\n", "line 1\n"]
+    assert any(record.startswith("registered: ") for record in records(events, "extension"))
+
+
+async def test_the_records_are_those_of_awss_schema(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        events = await told(house, subscription(HTTP), {"n": 1})
     (start,) = records(events, "platform.initStart")
     assert (start["initializationType"], start["phase"]) == ("on-demand", "init")
     assert start["functionName"] == "probe"
@@ -99,8 +106,6 @@ async def test_a_subscriber_is_told_everything(tmp_path: Path, destination: dict
         "maxMemoryUsedMB",
         "initDurationMs",
     }
-    assert records(events, "function") == ["at import\n", "line 1\n"]
-    assert any(record.startswith("registered: ") for record in records(events, "extension"))
 
 
 async def test_only_what_was_asked_for_is_told(tmp_path: Path) -> None:
