@@ -83,10 +83,12 @@ def wait_until(holds: Callable[[], bool], what: str, seconds: float = 30.0) -> N
 
 
 @contextmanager
-def moto_server(port: int = 0) -> Iterator[MotoServer]:
-    """Started, and ended afterwards."""
-    environment = {**os.environ, "MOTO_ACCOUNT_ID": ACCOUNT, "PYTHONUNBUFFERED": "1"}
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+def moto_server(
+    port: int = 0, *, module: str = "moto.server", account: str = ACCOUNT, environment: dict[str, str] | None = None
+) -> Iterator[MotoServer]:
+    """Started, and ended afterwards. `module` is what runs moto's server."""
+    environment = {**os.environ, "MOTO_ACCOUNT_ID": account, "PYTHONUNBUFFERED": "1", **(environment or {})}
+    command = [sys.executable, "-m", module, "-H", "127.0.0.1", "-p", str(port)]
     with tempfile.TemporaryDirectory(prefix="lamplighter-moto-") as folder:
         log = Path(folder) / "log"
         with log.open("wb") as output, subprocess.Popen(command, stdout=output, stderr=output, env=environment) as moto:

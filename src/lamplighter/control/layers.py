@@ -138,6 +138,7 @@ class LayerOperations:
         link = self._plane.links.make(version.code.digest, context.now)
         return {
             **_item(version),
+            "Description": version.description,
             "LayerArn": version.layer_arn,
             "Content": {
                 "Location": f"{context.endpoint}{link}",
@@ -185,10 +186,11 @@ def _given(request: Request, member: str) -> tuple[str, ...] | None:
 
 
 def _item(version: LayerVersion) -> Response:
+    """The version in a list, where AWS leaves out a description that is empty."""
     answer = {
         "LayerVersionArn": version.arn,
         "Version": version.version,
-        "Description": version.description,
+        "Description": version.description or None,
         "CreatedDate": last_modified(version.created_at),
         "CompatibleRuntimes": None if version.runtimes is None else list(version.runtimes),
         "CompatibleArchitectures": None if version.architectures is None else list(version.architectures),

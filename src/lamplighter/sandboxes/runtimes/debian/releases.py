@@ -13,7 +13,7 @@ _BASE = (
     "libc-bin", "libstdc++6", "media-types", "netbase", "openssl", "sed", "tar", "tzdata",
 )  # fmt: skip
 
-_PYTHON = {"3.11": "bookworm", "3.13": "trixie"}
+_PYTHON = {"3.11": "bookworm", "3.13": "trixie", "3.14": "forky"}
 _PROVIDED = {"al2": "bookworm", "al2023": "trixie"}
 _NODE = "trixie"
 

@@ -1,0 +1,37 @@
+"""moto's own Lambda tests judge lamplighter: what AWS answers was moto's authors' work, not ours.
+
+Everything that is not Lambda goes to a moto server. corrections.toml holds the places where moto differs from AWS.
+"""
+
+from fnmatch import fnmatchcase
+
+import pytest
+
+from tests.moto_suite.conftest import Verdict
+from tests.moto_suite.source import exceptions
+
+MOST_SKIPPED = 14  # those that need moto inside the process, its proxy or its own settings
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(560)]
+
+
+def _excepted(test: str) -> bool:
+    return any(fnmatchcase(test, pattern) for pattern in exceptions())
+
+
+def test_no_test_of_motos_fails_that_is_not_listed_with_a_reason(verdict: Verdict) -> None:
+    unexpected = {test for test in verdict.failed if not _excepted(test)}
+    assert unexpected == set(), verdict.output
+
+
+def test_no_reason_is_listed_for_a_test_that_passes(verdict: Verdict) -> None:
+    needless = {test for test in verdict.passed if _excepted(test)}
+    assert needless == set()
+    unused = {pattern for pattern in exceptions() if not any(fnmatchcase(test, pattern) for test in verdict.failed)}
+    assert unused == set()
+
+
+def test_the_suite_really_ran(verdict: Verdict) -> None:
+    print(f"moto's tests: {len(verdict.passed)} passed, {len(verdict.failed)} listed, {len(verdict.skipped)} skipped")
+    assert len(verdict.skipped) <= MOST_SKIPPED, verdict.skipped
+    assert len(verdict.passed) >= 140, verdict.output
