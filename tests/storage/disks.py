@@ -35,6 +35,14 @@ class LoopDisk:
         _run("mkfs.ext4", "-q", "-F", str(self._image))
         self.mount()
 
+    def replace(self) -> None:
+        """Put what the disk holds into another machine: a sandbox of somebody else's may still hold the dead mount."""
+        self.unmount()
+        dead = self._image
+        self._image = dead.with_name(f"{dead.name}-replaced")
+        _run("cp", "--sparse=always", str(dead), str(self._image))
+        self.mount()
+
     def mount(self) -> None:
         if subprocess.run(["mount", "-o", "loop", self._image, self.mount_point], check=False).returncode:
             pytest.skip("this machine cannot mount a loop device")

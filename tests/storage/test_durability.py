@@ -80,8 +80,7 @@ def test_nothing_acknowledged_is_lost_by_a_power_cut_and_the_writer_stops(tmp_pa
                 writing.kill()
                 writing.communicate()
             assert (writing.returncode, b"failed: writing to the database failed" in complaint) == (1, True)
-            disk.unmount()
-            disk.mount()
+            disk.replace()
             check_ledger(disk.mount_point / "data", before_the_cut)
     finally:
         disk.unmount()
@@ -103,8 +102,7 @@ def test_blobs_and_packages_are_whole_after_a_power_cut(tmp_path: Path) -> None:
     try:
         digest = asyncio.run(store())
         disk.cut_power()
-        disk.unmount()
-        disk.mount()
+        disk.replace()
         package = disk.mount_point / "packages" / digest
         assert names(disk.mount_point / "blobs" / digest[:2]) == [digest]
         assert {path.name: path.read_bytes() for path in package.iterdir()} == {

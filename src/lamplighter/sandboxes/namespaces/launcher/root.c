@@ -76,9 +76,10 @@ static void leave_host(int root) {
 }
 
 void prepare_mounts(const struct birth *birth, struct prepared *prepared) {
-    /* JUSTIFICATION: pivot_root refuses a shared parent, and no mount made here may ever reach the host.
+    /* JUSTIFICATION: no mount made here may ever reach the host, yet what the host unmounts while this blank waits
+     * must go here too, or a disk that its owner took away would stay in use.
      * SAFETY: changes only this process's own copy of the mount namespace. */
-    if (syscall(SYS_mount, NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) fail("make / private");
+    if (syscall(SYS_mount, NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0) fail("make / a slave of the host's");
     prepared->host_devices = open("/dev", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (prepared->host_devices < 0) fail("open /dev");
     prepared->disk = birth->disk == NULL ? -1 : make_disk(prepared->host_devices, birth->disk);
@@ -87,6 +88,9 @@ void prepare_mounts(const struct birth *birth, struct prepared *prepared) {
 }
 
 const char *build_root(const struct plan *plan, const struct birth *birth, const struct prepared *prepared) {
+    /* JUSTIFICATION: what the host mounts below a bound directory later must not appear in the sandbox.
+     * SAFETY: changes only this process's own copy of the mount namespace. */
+    if (syscall(SYS_mount, NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) fail("make / private");
     int root = mount_base(plan, birth->is_root);
     for (int i = 0; i < plan->bind_count; i++) {
         const struct bind *bind = &plan->binds[i];
