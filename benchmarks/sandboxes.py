@@ -44,7 +44,7 @@ class Ground:
             root=self._root,
             binds=(Bind(Path("/usr"), "/usr"), Bind(Path(sys.base_prefix), "/var/lang")),
             argv=argv,
-            env={"PATH": "/var/lang/bin:/usr/bin"},
+            env={"PATH": "/var/lang/bin:/usr/bin", "LD_LIBRARY_PATH": "/var/lang/lib"},
             memory_bytes=256 << 20,
             cpu_fraction=1.0,
             tmp_bytes=512 << 20,

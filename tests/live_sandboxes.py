@@ -75,7 +75,7 @@ class House:
             "root": self.root,
             "binds": binds,
             "argv": argv,
-            "env": {"PATH": f"{LANG}/bin:/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1", "LC_ALL": "C.UTF-8"},
+            "env": {"PATH": f"{LANG}/bin:/usr/bin:/bin", "LD_LIBRARY_PATH": f"{LANG}/lib", "LC_ALL": "C.UTF-8"},
             "memory_bytes": memory,
             "cpu_fraction": 1.0,
             "tmp_bytes": 512 * MIB,

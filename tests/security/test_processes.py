@@ -157,7 +157,7 @@ async def test_the_environment_holds_only_what_was_given(cell: Cell, monkeypatch
 
     assert "CANARY_SECRET" not in found
     assert found["AWS_LAMBDA_RUNTIME_API"] == "127.0.0.1:9001"
-    assert set(found) == {"PATH", "PYTHONDONTWRITEBYTECODE", "LC_ALL", "AWS_LAMBDA_RUNTIME_API"}
+    assert set(found) == {"PATH", "LD_LIBRARY_PATH", "LC_ALL", "AWS_LAMBDA_RUNTIME_API"}
 
 
 async def test_a_crash_leaves_no_core(cell: Cell) -> None:

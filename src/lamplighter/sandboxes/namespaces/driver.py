@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import resource
 import socket
 from pathlib import Path, PurePosixPath
 
@@ -152,6 +153,9 @@ def _refuse_odd_directory(cwd: str) -> None:
 
 
 def _prepare(state_dir: Path) -> tuple[Path, Path]:
+    # A sandbox costs the server seven descriptors; the usual soft limit of 1024 would end at 140 of them.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     place = state_dir.resolve()
     place.mkdir(parents=True, exist_ok=True)
     return place, launcher_binary(place)
