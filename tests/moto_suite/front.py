@@ -98,7 +98,7 @@ class _Forwarding(BaseHTTPRequestHandler):
         connection.endheaders(body)
         return connection.getresponse()
 
-    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = do_PATCH = _forward
+    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = do_PATCH = _forward  # noqa: N815  # the base class's names
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the name is the base class's
         """Quiet: what was asked can be read in the tests."""

@@ -1,4 +1,4 @@
-"""moto's own Lambda tests, from moto's source distribution on PyPI: fetched once, copied, and corrected where AWS differs.
+"""moto's own Lambda tests, from its source distribution on PyPI: fetched once, copied, corrected where AWS differs.
 
 The version is that of the moto installed here. corrections.toml says what is corrected and why. Must not know servers.
 """

@@ -3,6 +3,8 @@
 The API is where AWS_ENDPOINT_URL_LAMBDA says. What a stack makes has settled when its call returns.
 """
 
+# ruff: noqa: ARG003  # the arguments are those that moto gives
+
 import time
 from typing import Any
 
@@ -34,7 +36,7 @@ class StackFunction(CloudFormationModel):
     ) -> "StackFunction":
         client = boto3.client("lambda", region_name)
         client.create_function(**{**cloudformation_json["Properties"], "FunctionName": resource_name})
-        client.get_waiter("function_active_v2").wait(FunctionName=resource_name, WaiterConfig={"Delay": 0.1})
+        client.get_waiter("function_active_v2").wait(FunctionName=resource_name, WaiterConfig={"Delay": 1})
         return cls(resource_name)
 
     @classmethod
@@ -51,9 +53,9 @@ class StackFunction(CloudFormationModel):
         properties = {**cloudformation_json["Properties"], "FunctionName": name}
         code = properties.pop("Code")
         client.update_function_code(FunctionName=name, **{key: code[key] for key in _CODE if key in code})
-        client.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig={"Delay": 0.1})
+        client.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig={"Delay": 1})
         client.update_function_configuration(**properties)
-        client.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig={"Delay": 0.1})
+        client.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig={"Delay": 1})
         return original_resource
 
     @classmethod
@@ -128,4 +130,3 @@ def _wait_until_settled(client: Any, uuid: str) -> None:
             return
         time.sleep(0.05)
     raise TimeoutError(f"the event source mapping {uuid} does not settle")
-
