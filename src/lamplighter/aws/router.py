@@ -6,12 +6,8 @@ an operation is.
 """
 
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote
-
-_REMEMBERED_PATHS = 4096
-_LONGEST_REMEMBERED = 256
 
 
 class _Route(NamedTuple):
@@ -37,7 +33,6 @@ class Router:
 
     def __init__(self, routes: Iterable[tuple[str, str]]) -> None:
         self._root = _Node()
-        self._find_again = lru_cache(maxsize=_REMEMBERED_PATHS)(self._find)
         for index, (method, request_uri) in enumerate(routes):
             self._add(index, method, request_uri)
 
@@ -61,19 +56,15 @@ class Router:
 
     def match(self, method: str, path: str, query: str) -> tuple[int, dict[str, str]] | None:
         """The operation that answers, or None. A trailing slash, which older clients send, makes no difference."""
-        find = self._find_again if len(path) <= _LONGEST_REMEMBERED else self._find
-        routes, taken = find(method, path)
-        for route in routes:
-            if not route.constants or set(route.constants) <= set(query.split("&")):
-                return route.target, dict(zip(route.labels, taken, strict=True))
-        return None
-
-    def _find(self, method: str, path: str) -> tuple[tuple[_Route, ...], tuple[str, ...]]:
-        """The routes that end where the path leads, and its labels' values."""
         segments = path.strip("/").split("/")
         taken: list[str] = []
         node = self._descend(self._root, segments, 0, taken, method)
-        return ((), ()) if node is None else (tuple(node.routes[method]), tuple(taken))
+        if node is None:
+            return None
+        for route in node.routes[method]:
+            if not route.constants or set(route.constants) <= set(query.split("&")):
+                return route.target, dict(zip(route.labels, taken, strict=True))
+        return None
 
     def _descend(self, node: _Node, segments: list[str], at: int, taken: list[str], method: str) -> _Node | None:
         """The longest literal way first, then a label, then a greedy label; `taken` collects the labels' values.

@@ -5,6 +5,7 @@ behind an operation.
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from lamplighter.aws import responses
@@ -17,6 +18,10 @@ from lamplighter.aws.router import Router
 from lamplighter.aws.service_model import ServiceModel, load_model
 
 __all__ = ["Match", "Operation", "Service", "WireResponse", "load_service"]
+
+
+_REMEMBERED_PATHS = 4096
+_LONGEST_REMEMBERED = 256
 
 
 class Operation:
@@ -52,7 +57,7 @@ class Match(NamedTuple):
     """The operation that answers a request, and the decoded labels of its path."""
 
     operation: Operation
-    path_values: dict[str, str]
+    path_values: Mapping[str, str]
 
 
 class Service:
@@ -67,9 +72,15 @@ class Service:
         }
         self._by_index = tuple(self.operations.values())
         self._router = Router((operation.method, operation.request_uri) for operation in self._by_index)
+        self._match_again = lru_cache(maxsize=_REMEMBERED_PATHS)(self._match)
 
     def match(self, method: str, path: str, query: str) -> Match | None:
         """The operation for a method, a raw (still percent-encoded) path and a raw query; None if there is none."""
+        if query or len(path) > _LONGEST_REMEMBERED:
+            return self._match(method, path, query)
+        return self._match_again(method, path)
+
+    def _match(self, method: str, path: str, query: str = "") -> Match | None:
         found = self._router.match(method, path, query)
         return None if found is None else Match(self._by_index[found[0]], found[1])
 

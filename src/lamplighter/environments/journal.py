@@ -39,6 +39,7 @@ class Journal:
         self._is_json = configuration.log_format == "JSON"
         self._sink = logs.open(configuration.account_id, configuration.region, configuration.log_group, self.log_stream)
         self._tail = LogTail(tail_bytes)
+        self._is_tail_wanted = True  # between invokes: of what comes then nobody knows yet who asks for it
         self._platform_log = platform_log(blueprint.subject, configuration.log_format, configuration.system_log_level)
 
     # --- lines
@@ -55,13 +56,15 @@ class Journal:
 
     def _line(self, line: str) -> None:
         self._sink.write(int(self._clock.now() * 1000), line)
-        self._tail.add(line)
+        if self._is_tail_wanted:
+            self._tail.add(line)
 
     def _write(self, now: float, lines: tuple[str, ...]) -> None:
         timestamp_ms = int(now * 1000)
         for line in lines:
             self._sink.write(timestamp_ms, line)
-            self._tail.add(line)
+            if self._is_tail_wanted:
+                self._tail.add(line)
 
     def _log_record(self, line: str) -> object:
         """A line of a function that logs JSON is told as an object."""
@@ -76,6 +79,7 @@ class Journal:
         return self._tail.take()
 
     def clear_tail(self) -> None:
+        self._is_tail_wanted = True
         self._tail.clear()
 
     # --- init
@@ -120,6 +124,7 @@ class Journal:
     # --- invokes
 
     def invoke_started(self, now: float, event: InvokeEvent) -> None:
+        self._is_tail_wanted = event.wants_log_tail
         self._write(now, self._platform_log.start(now, event.request_id))
         if self.telemetry is not None:
             self.telemetry.tell("platform.start", records.start(event, self._subject.version), now)

@@ -6,7 +6,9 @@ until the pipe is empty is enough to have the invoke's log in order, without wai
 
 import asyncio
 import os
+import termios
 from collections.abc import Callable
+from fcntl import ioctl
 from typing import Protocol
 
 LINE_BYTES = 262_144
@@ -101,14 +103,21 @@ class OutputReader:
         self._cutter = LineCutter()
         self._loop = asyncio.get_running_loop()
         self._is_open = True
+        self._waiting = bytearray(4)
         os.set_blocking(output_fd, False)
         self._loop.add_reader(output_fd, self._read_some)
 
     def _read_some(self) -> None:
-        self.drain(16)
+        self._read(16)
 
-    def drain(self, reads: int = _DRAIN_READS) -> None:
+    def drain(self) -> None:
         """Read what is there now, without waiting."""
+        if self._is_open:
+            ioctl(self._fd, termios.FIONREAD, self._waiting)
+            if any(self._waiting):  # mostly not, and to be told so by an exception would take three times as long
+                self._read(_DRAIN_READS)
+
+    def _read(self, reads: int) -> None:
         while self._is_open and reads > 0:
             reads -= 1
             try:

@@ -119,7 +119,7 @@ class SignatureVerifier:
             raise UnrecognizedClientException("The security token included in the request is invalid.")
         _check_scope(scope, parts.timestamp)
         _check_time(parts, scope.service, now)
-        _check_signed_headers(frozenset(parts.signed_headers), tuple(request.headers))
+        _check_signed_headers(parts.signed_headers, tuple(request.headers))
         self._check_signature(request, parts, scope, key, digest)
         return Caller(key.principal, scope.region, scope.service)
 
@@ -326,8 +326,9 @@ def _stamp(moment: float) -> str:
 
 
 @lru_cache(maxsize=128)
-def _check_signed_headers(signed: frozenset[str], names: tuple[str, ...]) -> None:
+def _check_signed_headers(signed_headers: tuple[str, ...], names: tuple[str, ...]) -> None:
     """`names` are all of the request's headers; a client sends the same ones again and again."""
+    signed = frozenset(signed_headers)
     if "host" not in signed:
         raise InvalidSignatureException("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")
     unsigned = sorted(name for name in names if name.startswith("x-amz-") and name not in signed)

@@ -5,7 +5,8 @@ https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html. Must not k
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from lamplighter.aws.errors import TooManyRequestsException
 
@@ -17,8 +18,7 @@ Account = tuple[str, str]
 Function = tuple[str, str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Load:
+class Load(msgspec.Struct, frozen=True, gc=False):
     """Invokes in flight at one moment. `unreserved` counts those of functions without reserved concurrency."""
 
     function: int

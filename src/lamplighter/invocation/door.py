@@ -4,7 +4,6 @@ Resolve the version, check its state, admit, place, wait for the outcome. Must n
 are kept.
 """
 
-import asyncio
 import dataclasses
 import random
 from collections.abc import Callable
@@ -60,13 +59,13 @@ class Invoking:
 
     def when_ended(self, tell: Callable[[], None]) -> None:
         """Call `tell` when the function has answered or an answer has become impossible."""
-        self._ticket.future.add_done_callback(lambda _: tell())
+        self._ticket.when_answered(tell)
 
     def result(self) -> InvokeResult:
         """What came of it, or AWS's error."""
         configuration = self._configuration
         try:
-            result = _result(self._ticket.future.result(), configuration)
+            result = _result(self._ticket.outcome(), configuration)
         except (NoCapacity, VersionGone, RuntimeMissing, SandboxFailed) as error:
             raise _refusal(error) from error
         if self._ticket.stream is None:
@@ -110,7 +109,7 @@ class Invocation:
             checked_payload(request.payload)
             return await self._accept_event(request, resolved)
         ticket, configuration = self._submit(request)
-        await asyncio.wait((ticket.future,))
+        await ticket.wait()
         return Invoking(ticket, configuration).result()
 
     def begin(self, request: InvokeRequest) -> Invoking:

@@ -146,10 +146,13 @@ class LambdaApi:
     def _end(self, begun: Begun, operation: Operation, exchange: Exchange, request_id: str) -> None:
         self._begun -= 1
         try:
-            wire = operation.serialise(begun.response())
-        except Exception as error:  # noqa: BLE001  # loop boundary: the server goes on
-            wire = self._error(error, request_id)
-        self._send_whole(exchange, operation, wire, request_id)
+            try:
+                wire = operation.serialise(begun.response())
+            except Exception as error:  # noqa: BLE001  # the client is told
+                wire = self._error(error, request_id)
+            self._send_whole(exchange, operation, wire, request_id)
+        except Exception:  # noqa: BLE001  # loop boundary: whoever tells us that the operation has ended goes on
+            _log.exception("request %s could not be answered", request_id)
 
     def _send_whole(self, exchange: Exchange, operation: Operation, wire: WireResponse, request_id: str) -> None:
         self._parts.counters.count(operation.name, wire.status)

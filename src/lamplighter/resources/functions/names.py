@@ -5,6 +5,7 @@ The service model has already refused what its pattern does not match; here is w
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from lamplighter.aws.errors import InvalidParameterValueException, ResourceNotFoundException
 from lamplighter.kernel.arn import lambda_arn
@@ -47,6 +48,7 @@ class FunctionName:
         return self.qualifier is None or self.qualifier == LATEST
 
 
+@lru_cache(maxsize=4096)
 def locate_function(text: str, qualifier: str | None, *, account_id: str, region: str) -> FunctionName:
     """What `text` and the separate `qualifier` of a request name, seen from the caller's account and region."""
     match = _FUNCTION_NAME.fullmatch(text)
