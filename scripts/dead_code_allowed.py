@@ -55,3 +55,19 @@ teardown
 
 # socketserver reads it.
 request_queue_size
+
+# moto calls them when it makes a stack of CloudFormation.
+cloudformation_name_type
+cloudformation_type
+create_from_cloudformation_json
+update_from_cloudformation_json
+delete_from_cloudformation_json
+new_resource_name
+
+# http.server calls and fills them by name.
+client_address
+do_DELETE
+do_HEAD
+do_PATCH
+do_PUT
+args
