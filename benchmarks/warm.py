@@ -1,8 +1,8 @@
 """warm: how much lamplighter adds to an invoke that finds a waiting environment.
 
-Signed raw requests from 1, 4, 16 and 64 clients against the runtime-bound limit (the same runtime client, as many as
-serve us, on a Runtime API that answers at once), boto3 against us and against a stub, and other local Lambdas where
-they are installed. Every comparison is made of interleaved windows.
+Signed raw requests from 1, 4, 16 and 64 clients, on at most 4 environments, against the runtime-bound limit (the same
+runtime client, as many as serve us, on a Runtime API that answers at once), boto3 against us and against a stub, and
+other local Lambdas where they are installed. Every comparison is made of interleaved windows.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,6 +21,7 @@ from benchmarks.statistics_of_pairs import judged, ratio, summary
 from benchmarks.windows import Figures, column, interleave
 
 CLIENTS = (1, 4, 16, 64)
+ENVIRONMENTS = 4  # more than the cores of a small machine can use; further invokes wait for one of them
 FUNCTION = "echo"
 ANSWER_SECONDS = 60.0
 
@@ -31,7 +32,9 @@ class Warm:
     def __init__(self, stack: ExitStack, folder: Path, options: Options) -> None:
         self._options = options
         runtime_named(options.runtime)
-        self.server = stack.enter_context(Server(folder))
+        self.server = stack.enter_context(
+            Server(folder, environment={"LAMPLIGHTER_MAX_ENVIRONMENTS": str(ENVIRONMENTS)})
+        )
         self.server.create_function(FUNCTION, options.runtime, {"echo.py": ECHO}, "echo.handler")
         self._load = stack.enter_context(Child("load", folder))
         self._limit = stack.enter_context(Child("stub_runtime_api", folder))

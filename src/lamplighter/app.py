@@ -155,7 +155,9 @@ def _build_compute(base: Base, data: Data, driver: SandboxDriver, stack: AsyncEx
         driver=driver,
         logs=logs,
         prepare=prepare,
-        settings=PoolSettings(idle_seconds=configuration.idle_environment_seconds),
+        settings=PoolSettings(
+            idle_seconds=configuration.idle_environment_seconds, max_environments=configuration.max_environments
+        ),
         limits=base.limits,
         clock=base.clock,
         ids=base.ids,

@@ -33,6 +33,7 @@ class Configuration:
     """Every setting, one field each. Flags, TOML keys and LAMPLIGHTER_* variables carry the same names.
 
     `driver` None lets the machine decide; `insecure_listen` allows plain HTTP beyond loopback;
+    `max_environments` bounds the execution environments of all functions together: further invokes wait for a free one;
     `install_runtimes` lets a function's first use install a runtime from this machine's own interpreters.
     `async_concurrency` bounds the events that run at once, `async_queue_limit` those that wait; `async_time_scale`
     below 1 shortens the minutes between retries, for tests. `endpoints` says where other AWS services are reached, by
@@ -52,6 +53,7 @@ class Configuration:
     tls_key: Path | None = None
     drain_seconds: float = 30.0
     idle_environment_seconds: float = 600.0
+    max_environments: int = 1000
     install_runtimes: bool = True
     async_concurrency: int = 128
     async_queue_limit: int = 1_000_000
@@ -273,6 +275,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "tls_key": _path,
     "drain_seconds": _seconds,
     "idle_environment_seconds": _seconds,
+    "max_environments": _count,
     "install_runtimes": _flag,
     "async_concurrency": _count,
     "async_queue_limit": _count,
