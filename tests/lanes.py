@@ -37,6 +37,7 @@ LANES = (
     Lane("unit", 120, 2),
     Lane("storage", 180, 2),
     Lane("contract", 240, 2),
+    Lane("moto_suite", 300, 0),
     Lane("e2e", 600, 0),
     Lane("security", 300, 0),
     Lane("reliability", 420, 0),

@@ -13,41 +13,49 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from lamplighter.sandboxes.runtimes.directory import RuntimeDirectory
+from lamplighter.sandboxes.runtimes.importer import ImportFailed
 from lamplighter.sandboxes.runtimes.runtime import RuntimeMissing
 from tests.contract.live_server import start_server
 from tests.moto_server import moto_server
 from tests.moto_suite.emptying import emptying
 from tests.moto_suite.front import front
-from tests.moto_suite.source import SUITE, corrected_copy, kept_source, not_run
+from tests.moto_suite.source import SUITE, corrected_copy, is_excepted, kept_source, not_run
 
 ACCOUNT = "123456789012"
 RUNTIME = "python3.14"  # the one that moto's tests ask for
 RUNTIMES = Path(__file__).parents[2] / ".cache" / "debian-runtimes"
 SECONDS = 280
+MOST_AGAIN = 5
 
 
 @dataclass(slots=True)
 class Verdict:
-    """What became of each of moto's tests; `output` is what pytest printed."""
+    """What became of each of moto's tests; `output` is what pytest printed.
+
+    `runtime_missing` says why functions could not run, and so the tests that invoke them did not.
+    """
 
     passed: set[str] = field(default_factory=set)
     failed: set[str] = field(default_factory=set)
     skipped: dict[str, str] = field(default_factory=dict)
     output: str = ""
+    runtime_missing: str = ""
 
 
 @pytest.fixture(scope="session")
 def verdict(tmp_path_factory: pytest.TempPathFactory) -> Verdict:
     folder = tmp_path_factory.mktemp("moto")
     suite = corrected_copy(kept_source(), folder / "suite")
+    runtime_missing = _bring_runtime(folder / "data")
     with _endpoint(folder / "data") as endpoint:
-        return _run(suite, endpoint, folder / "results.xml")
+        verdict = _judge(suite, endpoint, folder, invoking=not runtime_missing)
+    verdict.runtime_missing = runtime_missing
+    return verdict
 
 
 @contextmanager
 def _endpoint(data_dir: Path) -> Iterator[str]:
     """Where Lambda is lamplighter and everything else is moto."""
-    _bring_runtime(data_dir)
     keys = {"AWS_ACCESS_KEY_ID": ACCOUNT, "AWS_SECRET_ACCESS_KEY": "any"}
     with front() as before:
         stacks = {"AWS_ENDPOINT_URL_LAMBDA": before.url, **keys}
@@ -61,20 +69,45 @@ def _endpoint(data_dir: Path) -> Iterator[str]:
                 server.stop()
 
 
-def _bring_runtime(data_dir: Path) -> None:
+def _bring_runtime(data_dir: Path) -> str:
+    """Install it once for all runs; says what is wrong where it cannot be had."""
     directory = RuntimeDirectory(RUNTIMES)
     try:
         directory.get(RUNTIME)
     except RuntimeMissing:
-        directory.add(RUNTIME, "debian")
+        try:
+            directory.add(RUNTIME, "debian")
+        except ImportFailed as failed:
+            return str(failed)
     shutil.copytree(RUNTIMES / RUNTIME, data_dir / "runtimes" / RUNTIME, symlinks=True)
+    return ""
 
 
-def _run(suite: Path, endpoint: str, results: Path) -> Verdict:
+def _judge(suite: Path, endpoint: str, folder: Path, *, invoking: bool) -> Verdict:
+    """One run; a few tests that fail unexpectedly are tried once more, since states may take a moment to settle."""
+    what = [SUITE] if invoking else [SUITE, "-m", "not network and not requires_docker"]
+    verdict = _run(suite, endpoint, folder / "first.xml", what)
+    again = sorted(test for test in verdict.failed if not is_excepted(test))
+    if 0 < len(again) <= MOST_AGAIN:
+        second = _run(suite, endpoint, folder / "second.xml", [_node(test) for test in again])
+        verdict.passed |= second.passed
+        verdict.failed -= second.passed
+        verdict.output += second.output
+    return verdict
+
+
+def _node(test: str) -> str:
+    """module.Class.test[x] as pytest names it."""
+    module, _, rest = test.partition(".")
+    name, bracket, parameters = rest.partition("[")
+    return f"{SUITE}/{module}.py::{name.replace('.', '::')}{bracket}{parameters}"
+
+
+def _run(suite: Path, endpoint: str, results: Path, what: list[str]) -> Verdict:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTEST_"))}
     environment |= {"TEST_SERVER_MODE": "true", "TEST_SERVER_MODE_ENDPOINT": endpoint}
     plain = ["-p", "no:cacheprovider", "-p", "no:randomly", "-p", "no:asyncio", "-p", "no:xdist"]
-    command = [sys.executable, "-m", "pytest", SUITE, *plain, "-q", "--tb=short", "--timeout=60"]
+    command = [sys.executable, "-m", "pytest", *what, *plain, "-q", "--tb=short", "--timeout=60"]
     command += [f"--deselect={SUITE}/{name.replace('.', '.py::').rstrip('*')}" for name in not_run()]
     done = subprocess.run(
         [*command, f"--junitxml={results}"],

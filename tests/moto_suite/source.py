@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tarfile
 import tomllib
+from fnmatch import fnmatchcase
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,10 @@ def exceptions() -> dict[str, str]:
     """Tests that cannot judge us even when corrected, each with the reason. `*` stands for anything."""
     found: dict[str, str] = tomllib.loads(CORRECTIONS.read_text())["exceptions"]
     return found
+
+
+def is_excepted(test: str) -> bool:
+    return any(fnmatchcase(test, pattern) for pattern in exceptions())
 
 
 def not_run() -> dict[str, str]:
