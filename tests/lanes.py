@@ -20,7 +20,7 @@ from xml.etree import ElementTree as ET
 from tests import leftovers
 
 HOME = Path(__file__).parents[1]
-TOTAL_SECONDS = 1140
+TOTAL_SECONDS = 1440
 NO_TESTS = 5
 
 
