@@ -21,6 +21,7 @@ from lamplighter.control.not_yet import PARTLY  # noqa: E402  # runs anywhere, i
 SOURCE = HOME / "src/lamplighter"
 PAGE = HOME / "docs/reference/coverage.md"
 MODEL = SOURCE / "aws/model/lambda-2015-03-31.json.gz"
+RECORDED = HOME / "tests/contract/recorded"
 
 # The first pattern that an operation's name matches decides its family; names that match none stop the generator.
 FAMILIES = (
@@ -52,6 +53,18 @@ out is routed, authenticated and validated, and then answers `501 NotImplemented
 
 | family | carried out | of |
 |---|---:|---:|
+"""
+JUDGES = """
+## Judges
+
+Whoever answers a call is judged by others' work, too:
+
+- {held} scenarios recorded on AWS itself (`tests/contract/recorded`): requests that were inferred, every answer held
+  member by member. {silent} more were recorded without an answer.
+- Every example of the AWS CLI's Lambda pages, as installed: runs, and prints the keys that the page shows
+  (`tests/contract/test_cli_examples.py`).
+- moto's own Lambda tests, from PyPI, with everything that is not Lambda answered by moto (`tests/moto_suite`, where
+  `corrections.toml` lists what moto expects and AWS does not answer, each with its reason).
 """
 
 
@@ -100,9 +113,16 @@ def page(
     return text
 
 
+def judges(recorded: Path = RECORDED) -> str:
+    """What holds the answers besides our own tests, counted."""
+    files = (json.loads(path.read_text(encoding="utf-8")) for path in sorted(recorded.glob("*.json")))
+    answers = [scenario["answers"] for file in files for scenario in file["scenarios"].values()]
+    return JUDGES.format(held=sum(map(bool, answers)), silent=sum(not held for held in answers))
+
+
 def current_page() -> str:
     model = json.loads(gzip.decompress(MODEL.read_bytes()))
-    return page(model["operations"], model["metadata"]["botocore"], written_operations(), PARTLY)
+    return page(model["operations"], model["metadata"]["botocore"], written_operations(), PARTLY) + judges()
 
 
 def main() -> int:
