@@ -105,6 +105,9 @@ class HttpConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        if self._server.is_closing:  # accepted just before the listener closed: nobody would ever close it
+            self.abort()
+            return
         address = transport.get_extra_info("peername")
         self._peer = address[0] if isinstance(address, tuple) else ""
         self._wait(self._limits.header_seconds, 408)
