@@ -9,6 +9,7 @@ from tests.contract.in_process import ROLE, zip_of
 
 CODE = zip_of(handler="def handler(event, context):\n    return event\n")
 OTHER_CODE = zip_of(handler="def handler(event, context):\n    return 'other'\n")
+PATIENCE = {"Delay": 0.02, "MaxAttempts": 3000}  # of every waiter: a minute, looked at often
 ARN = "arn:aws:lambda:us-east-1:111111111111:function"
 
 # The members of every zip function's configuration, recorded 2025-11-25 (test_lambda_code_location_zipfile).
@@ -35,12 +36,16 @@ def create(client: Any, name: str, **members: Any) -> dict[str, Any]:
 def create_active(client: Any, name: str, **members: Any) -> dict[str, Any]:
     """The same, when it is Active."""
     created = create(client, name, **members)
-    client.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig={"Delay": 0})
+    wait_active(client, name)
     return created
 
 
+def wait_active(client: Any, name: str) -> None:
+    client.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig=PATIENCE)
+
+
 def wait_updated(client: Any, name: str) -> None:
-    client.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig={"Delay": 0, "MaxAttempts": 100_000})
+    client.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig=PATIENCE)
 
 
 def bare(answer: dict[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from lamplighter.control.reconciler import SettlingTimes
-from tests.contract.functions import CODE, wait_updated
+from tests.contract.functions import CODE, wait_active, wait_updated
 from tests.contract.in_process import ROLE, InProcessLambda
 from tests.contract.recorded_answers import Recording, ask
 
@@ -37,7 +37,7 @@ class Functions:
         return name
 
     def wait_active(self, name: str) -> None:
-        self.client.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig={"Delay": 0})
+        wait_active(self.client, name)
 
     def wait_updated(self, name: str) -> None:
         wait_updated(self.client, name)

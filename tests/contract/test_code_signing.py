@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.contract.functions import ARN, OTHER_CODE, bare, create, create_active, refusal
+from tests.contract.functions import ARN, OTHER_CODE, bare, create, create_active, refusal, wait_updated
 from tests.contract.in_process import ACCOUNT, ROLE, InProcessLambda
 
 PUBLISHER = f"arn:aws:signer:us-east-1:{ACCOUNT}:/signing-profiles/test"
@@ -163,7 +163,7 @@ def test_enforcing_blocks_unsigned_code_and_warning_does_not(client: Any) -> Non
     create_active(client, "csc-blocked", CodeSigningConfigArn=create_config(client, "Warn")["CodeSigningConfigArn"])
     client.update_function_code(FunctionName="csc-blocked", ZipFile=OTHER_CODE)
     client.put_function_code_signing_config(FunctionName="csc-blocked", CodeSigningConfigArn=enforced)
-    client.get_waiter("function_updated_v2").wait(FunctionName="csc-blocked", WaiterConfig={"Delay": 0})
+    wait_updated(client, "csc-blocked")
 
     assert refusal(client.update_function_code, FunctionName="csc-blocked", ZipFile=OTHER_CODE) == BLOCKED
     client.update_function_configuration(FunctionName="csc-blocked", Timeout=9)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.functions import ALWAYS, CODE, bare, create, create_active, refusal, wait_updated
+from tests.contract.functions import ALWAYS, CODE, PATIENCE, bare, create, create_active, refusal, wait_updated
 from tests.contract.in_process import ROLE, InProcessLambda
 
 MIB = 1024 * 1024
@@ -267,9 +267,7 @@ def test_snap_start_is_on_for_published_versions(client: Any, runtime: str) -> N
 
     assert updated["SnapStart"] == {"ApplyOn": "PublishedVersions", "OptimizationStatus": "Off"}
     client.publish_version(FunctionName=name)
-    client.get_waiter("published_version_active").wait(
-        FunctionName=name, Qualifier="1", WaiterConfig={"Delay": 0, "MaxAttempts": 100_000}
-    )
+    client.get_waiter("published_version_active").wait(FunctionName=name, Qualifier="1", WaiterConfig=PATIENCE)
     version = client.get_function_configuration(FunctionName=name, Qualifier="1")
     assert version["SnapStart"] == {"ApplyOn": "PublishedVersions", "OptimizationStatus": "On"}
     assert version["State"] == "Active"

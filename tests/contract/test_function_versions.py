@@ -19,6 +19,7 @@ from tests.contract.functions import (
     create,
     create_active,
     refusal,
+    wait_active,
     wait_updated,
 )
 from tests.contract.in_process import InProcessLambda
@@ -77,7 +78,7 @@ def test_a_version_keeps_what_it_was(client: Any) -> None:
 def test_creation_and_update_may_publish(client: Any) -> None:
     created = create(client, "publishing", Publish=True)
     assert (created["Version"], created["FunctionArn"]) == ("1", f"{ARN}:publishing")
-    client.get_waiter("function_active_v2").wait(FunctionName="publishing", WaiterConfig={"Delay": 0})
+    wait_active(client, "publishing")
 
     updated = client.update_function_code(FunctionName="publishing", ZipFile=OTHER_CODE, Publish=True)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.contract.functions import PATIENCE
 from tests.contract.in_process import zip_of
 from tests.contract.live_server import RUNTIME, StartServer
 
@@ -48,7 +49,7 @@ def test_environments_are_kept_ready_across_a_restart(server_factory: StartServe
         Timeout=20,
         Publish=True,
     )
-    client.get_waiter("published_version_active").wait(FunctionName="warm", Qualifier="1", WaiterConfig={"Delay": 0})
+    client.get_waiter("published_version_active").wait(FunctionName="warm", Qualifier="1", WaiterConfig=PATIENCE)
     client.create_alias(FunctionName="warm", Name="live", FunctionVersion="1")
     client.put_provisioned_concurrency_config(**AT, ProvisionedConcurrentExecutions=2)
     check_ready(client)
