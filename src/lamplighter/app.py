@@ -29,6 +29,7 @@ from lamplighter.frontends.lambda_api.sizes import RequestSizes
 from lamplighter.frontends.public_listener import Address, ListenFailed, PublicListener
 from lamplighter.identity.context import RootAuthoriser
 from lamplighter.identity.keys import CredentialsRefused, RootKeyRing, open_root_key, open_secret
+from lamplighter.invocation.admission import Admission
 from lamplighter.invocation.asynchronous.events import AsyncSettings
 from lamplighter.invocation.asynchronous.plane import AsyncPlane
 from lamplighter.invocation.door import Invocation
@@ -107,7 +108,7 @@ async def _serve(configuration: Configuration, ready: Ready) -> None:
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    base = Base(configuration=configuration, clock=SystemClock(), ids=RandomIds(), limits=Limits())
+    base = Base(configuration=configuration, clock=SystemClock(), ids=RandomIds(), limits=_limits(configuration))
     async with AsyncExitStack() as stack:
         data = _open_data(base, stack)
         driver = await open_driver(configuration.driver, configuration.data_dir / "sandboxes")
@@ -122,6 +123,16 @@ async def _serve(configuration: Configuration, ready: Ready) -> None:
         _settle_memory()
         ready(listener.endpoint, driver.name)
         await _run_until_stopped(stopping, data.storage, control, events)
+
+
+def _limits(configuration: Configuration) -> Limits:
+    return Limits(
+        concurrent_executions=configuration.concurrent_executions,
+        requests_per_environment=configuration.requests_per_environment,
+        scaling_environments=configuration.scaling_environments,
+        scaling_seconds=configuration.scaling_seconds,
+        calls_per_second=configuration.calls_per_second,
+    )
 
 
 def _open_data(base: Base, stack: AsyncExitStack) -> Data:
@@ -213,10 +224,18 @@ def _build_events(base: Base, data: Data, control: Control, client: AwsClient, s
 
 
 def _build_door(base: Base, compute: Compute, control: Control, events: AsyncPlane) -> Invocation:
+    admission = Admission(
+        base.limits,
+        clock=base.clock,
+        claimed=control.claimed_concurrency,
+        environments=compute.pools.environments_of,
+    )
+    control.directory.subscribe_to_functions(admission.function_changed)
+    compute.pools.when_environment_ended(admission.environment_ended)
     door = Invocation(
         control.directory,
         compute.pools,
-        limits=base.limits,
+        admission=admission,
         clock=base.clock,
         ids=base.ids,
         events=events.events,

@@ -34,6 +34,9 @@ class Configuration:
 
     `driver` None lets the machine decide; `insecure_listen` allows plain HTTP beyond loopback;
     `max_environments` bounds the execution environments of all functions together: further invokes wait for a free one;
+    `concurrent_executions` is each account's limit in each region, `requests_per_environment` how many synchronous
+    invokes a second each of them stands for; a function grows by `scaling_environments` in `scaling_seconds` at most;
+    `calls_per_second` bounds an account's calls of Invoke, None does not.
     `install_runtimes` lets a function's first use install a runtime from this machine's own interpreters.
     `async_concurrency` bounds the events that run at once, `async_queue_limit` those that wait; `async_time_scale`
     below 1 shortens the minutes between retries, for tests. `endpoints` says where other AWS services are reached, by
@@ -54,6 +57,11 @@ class Configuration:
     drain_seconds: float = 30.0
     idle_environment_seconds: float = 600.0
     max_environments: int = 1000
+    concurrent_executions: int = 1000
+    requests_per_environment: int = 10
+    scaling_environments: int = 1000
+    scaling_seconds: float = 10.0
+    calls_per_second: int | None = None
     install_runtimes: bool = True
     async_concurrency: int = 128
     async_queue_limit: int = 1_000_000
@@ -215,6 +223,13 @@ def _seconds(value: Any) -> float:
     return number
 
 
+def _duration(value: Any) -> float:
+    number = _seconds(value)
+    if not number:
+        raise ValueError("a time is a number of seconds above 0")
+    return number
+
+
 def _count(value: Any) -> int:
     number = int(value)
     if isinstance(value, bool) or number < 1:
@@ -276,6 +291,11 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "drain_seconds": _seconds,
     "idle_environment_seconds": _seconds,
     "max_environments": _count,
+    "concurrent_executions": _count,
+    "requests_per_environment": _count,
+    "scaling_environments": _count,
+    "scaling_seconds": _duration,
+    "calls_per_second": _count,
     "install_runtimes": _flag,
     "async_concurrency": _count,
     "async_queue_limit": _count,

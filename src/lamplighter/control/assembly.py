@@ -21,7 +21,8 @@ from lamplighter.kernel.limits import Limits
 from lamplighter.resources.functions.directory import StoredFunctionDirectory
 from lamplighter.resources.functions.model import FunctionConfiguration
 from lamplighter.resources.functions.names import LATEST
-from lamplighter.resources.functions.table import capacity_provider_of
+from lamplighter.resources.functions.table import capacity_provider_of, get_usage
+from lamplighter.resources.provisioned_concurrency.table import claimed_concurrency
 from lamplighter.storage.blobs import BlobStore
 from lamplighter.storage.packages import PackageStore
 from lamplighter.storage.storage import Storage
@@ -58,6 +59,12 @@ class Control:
     @property
     def directory(self) -> StoredFunctionDirectory:
         return self.plane.directory
+
+    def claimed_concurrency(self, account_id: str, region: str) -> int:
+        """What an account's reservations and provisioned environments hold of its concurrency."""
+        storage = self.plane.storage
+        reserved = get_usage(storage, account_id, region).reserved_concurrency
+        return reserved + claimed_concurrency(storage, account_id, region)
 
     async def run(self) -> None:
         """Until cancelled: bring about what operations ask for."""

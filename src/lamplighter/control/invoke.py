@@ -113,7 +113,7 @@ class InvokeOperations:
         if resolved.configuration.state == "Pending":
             await self._plane.wait_settled_version(resolved.configuration)
             resolved = self._plane.directory.resolve(name.account_id, name.region, name.name, name.qualifier)
-        if resolved.configuration.state not in ("Active", "Inactive"):
+        if resolved.configuration.state != "Active":
             raise pending(resolved.configuration)
         return resolved
 

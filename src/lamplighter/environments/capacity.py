@@ -3,6 +3,15 @@
 Pure bookkeeping: must not know who is asking.
 """
 
+import msgspec
+
+
+class Ready(msgspec.Struct, frozen=True, gc=False):
+    """How many provisioned environments are initialised: of one version, and of its whole function."""
+
+    version: int
+    function: int
+
 
 class Capacity:
     """Reserve before a start, release when everything is gone."""

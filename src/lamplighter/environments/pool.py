@@ -57,6 +57,8 @@ class House(Protocol):
 
     def room_was_made(self) -> None: ...
 
+    def environment_ended(self, pool: "Pool") -> None: ...
+
     def pool_is_empty(self, pool: "Pool") -> None: ...
 
 
@@ -97,6 +99,11 @@ class Pool:
     @property
     def environments(self) -> int:
         return len(self._alive)
+
+    @property
+    def present(self) -> int:
+        """Those that are starting and those that are ending are counted as well."""
+        return self._present
 
     @property
     def is_waiting(self) -> bool:
@@ -246,6 +253,7 @@ class Pool:
     def _release(self) -> None:
         self._present -= 1
         self._house.capacity.release(self._memory_mib)
+        self._house.environment_ended(self)
         self._house.room_was_made()
         self._report_if_empty()
 

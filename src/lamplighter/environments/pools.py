@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from lamplighter.environments.background import Background
 from lamplighter.environments.blueprint import Blueprint
-from lamplighter.environments.capacity import Capacity
+from lamplighter.environments.capacity import Capacity, Ready
 from lamplighter.environments.environment import Platform
 from lamplighter.environments.journal import Logs
 from lamplighter.environments.pool import NoCapacity, Pool, VersionKey, version_key
@@ -25,6 +25,9 @@ from lamplighter.resources.provisioned_concurrency.model import Provisioned
 from lamplighter.sandboxes.sandbox import SandboxDriver
 
 _CLOSE_SECONDS = 10.0
+
+# Account, region and name.
+FunctionKey = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +62,8 @@ class EnvironmentPools:
         self._prepare = prepare
         self._pools: dict[VersionKey, Pool] = {}
         self._provisions: dict[VersionKey, Provision] = {}
+        self._by_function: dict[FunctionKey, set[Pool]] = {}
+        self._ended: Callable[[FunctionKey], None] | None = None
         self._loop = asyncio.get_running_loop()
         self._is_closing = False
         self._sweep_seconds = max(0.05, min(5.0, self._settings.idle_seconds / 4))
@@ -88,6 +93,7 @@ class EnvironmentPools:
         self.version_changed(configuration.qualified_arn, configuration.content_revision)
         pool = Pool(configuration, self._prepare, self._platform, self)
         self._pools[pool.key] = pool
+        self._by_function.setdefault(pool.key[:3], set()).add(pool)
         if self._sweep_timer is None:
             self._sweep_timer = self._loop.call_later(self._sweep_seconds, self._sweep)
         return pool
@@ -97,6 +103,29 @@ class EnvironmentPools:
         """How many environments are alive."""
         provisioned = sum(provision.environments for provision in self._provisions.values())
         return provisioned + sum(pool.environments for pool in self._pools.values())
+
+    # --- what admission asks
+
+    def environments_of(self, function: FunctionKey) -> int:
+        """How many environments started on demand the function has, those included that are starting."""
+        return sum(pool.present for pool in self._by_function.get(function, ()))
+
+    def ready(self, configuration: FunctionConfiguration) -> Ready | None:
+        """The provisioned environments that invokes of this version may count on; None where there are none."""
+        if not self._provisions:
+            return None
+        key = version_key(configuration)
+        of_function = sum(provision.usable for other, provision in self._provisions.items() if other[:3] == key[:3])
+        provision = self._provisions.get(key)
+        return Ready(0 if provision is None else provision.usable, of_function) if of_function else None
+
+    def when_environment_ended(self, tell: Callable[[FunctionKey], None]) -> None:
+        """Call `tell` whenever an environment started on demand is gone."""
+        self._ended = tell
+
+    def environment_ended(self, pool: Pool) -> None:
+        if self._ended is not None:
+            self._ended(pool.key[:3])
 
     # --- provisioned concurrency
 
@@ -151,6 +180,12 @@ class EnvironmentPools:
     def pool_is_empty(self, pool: Pool) -> None:
         if self._pools.get(pool.key) is pool:
             del self._pools[pool.key]
+        function = pool.key[:3]
+        siblings = self._by_function.get(function)
+        if siblings is not None:
+            siblings.discard(pool)
+            if not siblings:
+                del self._by_function[function]
         self._report_if_empty()
 
     # --- what provisioned environments ask (provisioned.Lodging)

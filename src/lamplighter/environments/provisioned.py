@@ -82,6 +82,11 @@ class Provision:
         return Provisioned(ready=len(self._ready), failure=self._failure)
 
     @property
+    def usable(self) -> int:
+        """How many invokes are sure of an environment here."""
+        return min(len(self._ready), self._target)
+
+    @property
     def environments(self) -> int:
         return self._present
 

@@ -1,77 +1,202 @@
-"""Whether one more invoke may run now: the account's concurrency and the function's reserved concurrency.
+"""Whether one more invoke may run now: concurrency of account, function and version, and how fast both may grow.
 
-The decision is pure; `Admission` only counts. Lambda's throttle reasons:
-https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html. Must not know environments.
+Counts and decides in one step without waiting, so that no limit is ever exceeded by one; only `clock` knows the time.
+Sources: https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html and .../scaling-behavior.html.
+Must not know environments beyond their numbers.
 """
 
 from collections.abc import Callable
+from functools import partial
 
-import msgspec
+from lamplighter.environments.capacity import Ready
+from lamplighter.invocation.rates import Allowance
+from lamplighter.invocation.throttling import ACCOUNT_LIMIT, CALLER_RATE, RESERVED_LIMIT, invocation_rate, throttled
+from lamplighter.kernel.clock import Clock, SystemClock
+from lamplighter.kernel.limits import Limits
 
-from lamplighter.aws.errors import TooManyRequestsException
-
-ACCOUNT_LIMIT = "ConcurrentInvocationLimitExceeded"
-RESERVED_LIMIT = "ReservedFunctionConcurrentInvocationLimitExceeded"
-
-Account = tuple[str, str]
 # Account, region and name: an ARN would have to be put together for each invoke.
 Function = tuple[str, str, str]
+Release = Callable[[], None]
 
 
-class Load(msgspec.Struct, frozen=True, gc=False):
-    """Invokes in flight at one moment. `unreserved` counts those of functions without reserved concurrency."""
+class _Account:
+    """One account in one region. `shared`: what reservations and provisioning leave; None when that must be asked."""
 
-    function: int
-    unreserved: int
+    __slots__ = ("calls", "on_demand", "pace", "shared")
+
+    def __init__(self) -> None:
+        self.calls = Allowance()
+        self.on_demand = 0
+        self.pace = Allowance()
+        self.shared: int | None = None
 
 
-def throttle_reason(load: Load, reserved: int | None, account_limit: int, reserved_total: int) -> str | None:
-    """Why the invoke must be refused; None when it may run.
+class _Load:
+    """One function: what runs, and the size it has grown to (`scaled`, in environments started on demand)."""
 
-    A reservation is guarantee and cap at once: its functions count against it alone, and everybody else shares what
-    the reservations of the account leave.
-    """
-    if reserved is not None:
-        return RESERVED_LIMIT if load.function >= reserved else None
-    return ACCOUNT_LIMIT if load.unreserved >= account_limit - reserved_total else None
+    __slots__ = ("account", "growth", "in_flight", "on_demand", "pace", "provisioned", "scaled")
+
+    def __init__(self, account: _Account) -> None:
+        self.account = account
+        self.in_flight = 0
+        self.on_demand = 0
+        self.pace = Allowance()
+        self.provisioned: dict[str, int] = {}
+        self.scaled = 0
+        self.growth = Allowance()
+
+    def leave_shared(self) -> None:
+        self.account.on_demand -= 1
+        self.on_demand -= 1
+        self.in_flight -= 1
+
+    def leave_reserved(self) -> None:
+        self.on_demand -= 1
+        self.in_flight -= 1
+
+    def leave_provisioned(self, version: str) -> None:
+        self.in_flight -= 1
+        left = self.provisioned[version] - 1
+        if left:
+            self.provisioned[version] = left
+        else:
+            del self.provisioned[version]
 
 
 class Admission:
-    """Counts the invokes in flight of every account, region and function."""
+    """`admit` each invoke; what it returns is called when the invoke has ended.
 
-    def __init__(self, account_limit: int, reserved_total: Callable[[str, str], int] | None = None) -> None:
-        self._account_limit = account_limit
-        self._reserved_total = reserved_total or (lambda _account_id, _region: 0)
-        self._functions: dict[Function, int] = {}
-        self._unreserved: dict[Account, int] = {}
+    `claimed` says how much of an account's concurrency its reservations and provisioned environments hold,
+    `environments` how many environments started on demand a function has.
+    """
 
-    def admit(self, function: Function, reserved: int | None) -> Callable[[], None]:
-        """Count the invoke; the result gives its place back. Raises TooManyRequestsException."""
-        account = function[:2]
-        load = Load(self._functions.get(function, 0), self._unreserved.get(account, 0))
-        reason = throttle_reason(load, reserved, self._account_limit, self._reserved_total(*account))
-        if reason is not None:
-            raise TooManyRequestsException("Rate Exceeded.", Reason=reason)
-        self._functions[function] = load.function + 1
+    def __init__(
+        self,
+        limits: Limits,
+        *,
+        clock: Clock | None = None,
+        claimed: Callable[[str, str], int] | None = None,
+        environments: Callable[[Function], int] | None = None,
+    ) -> None:
+        self._limits = limits
+        self._monotonic = (clock or SystemClock()).monotonic
+        self._claimed = claimed or (lambda _account_id, _region: 0)
+        self._environments = environments or (lambda _function: 0)
+        self._loads: dict[Function, _Load] = {}
+        self._accounts: dict[tuple[str, str], _Account] = {}
+        self._shared_rate = limits.concurrent_executions * limits.requests_per_environment
+        self._reserved_rate = limits.requests_per_environment
+        self._calls_per_second = limits.calls_per_second
+
+    def admit(
+        self,
+        function: Function,
+        reserved: int | None,
+        *,
+        version: str = "$LATEST",
+        ready: Ready | None = None,
+        is_paced: bool = True,
+    ) -> Release:
+        """Count the invoke. Raises TooManyRequestsException.
+
+        `ready`: the provisioned environments, None where there are none. AWS sets no pace for asynchronous events.
+        """
+        load = self._loads.get(function) or self._open(function)
+        account = load.account
+        is_provisioned = ready is not None and _has_place(load, version, ready, reserved)
+        if not is_provisioned:
+            if reserved is None:
+                shared = account.shared
+                if account.on_demand >= (self._share(function, account) if shared is None else shared):
+                    raise throttled(ACCOUNT_LIMIT)
+            elif load.in_flight >= reserved or (ready is not None and load.on_demand >= reserved - ready.function):
+                raise throttled(RESERVED_LIMIT)
+        now = self._monotonic()
+        if is_paced:
+            self._pace(load, reserved, now)
+        if is_provisioned:
+            load.in_flight += 1
+            load.provisioned[version] = load.provisioned.get(version, 0) + 1
+            return partial(load.leave_provisioned, version)
+        if load.on_demand >= load.scaled:
+            self._grow(function, load, reserved, now, is_paced=is_paced)
+        load.in_flight += 1
+        load.on_demand += 1
         if reserved is not None:
-            return lambda: self._leave_function(function)
-        self._unreserved[account] = load.unreserved + 1
-        return lambda: self._leave(account, function)
+            return load.leave_reserved
+        account.on_demand += 1
+        return load.leave_shared
 
-    def _leave(self, account: Account, function: Function) -> None:
-        remaining = self._unreserved[account] - 1
-        if remaining:
-            self._unreserved[account] = remaining
+    def _pace(self, load: _Load, reserved: int | None, now: float) -> None:
+        if reserved is None:
+            wait = load.account.pace.take(now, self._shared_rate)
         else:
-            del self._unreserved[account]
-        self._leave_function(function)
+            wait = load.pace.take(now, self._reserved_rate * reserved)
+        if wait:
+            raise throttled(invocation_rate(reserved), wait)
 
-    def _leave_function(self, function: Function) -> None:
-        remaining = self._functions[function] - 1
-        if remaining:
-            self._functions[function] = remaining
-        else:
-            del self._functions[function]
+    def _grow(self, function: Function, load: _Load, reserved: int | None, now: float, *, is_paced: bool) -> None:
+        """Every environment that the function has is taken: it needs one more."""
+        load.scaled = max(load.on_demand, self._environments(function))
+        if load.on_demand < load.scaled:
+            return
+        limits = self._limits
+        wait = load.growth.take(now, limits.scaling_environments, limits.scaling_seconds)
+        if wait:
+            if is_paced:
+                (load.account if reserved is None else load).pace.give_back()
+            raise throttled(invocation_rate(reserved), wait)
+        load.scaled += 1
+
+    def admit_call(self, account_id: str, region: str) -> None:
+        """Count a call of Invoke, whatever its kind, where an operator has set a pace for callers."""
+        if self._calls_per_second is None:
+            return
+        wait = self._account(account_id, region).calls.take(self._monotonic(), self._calls_per_second)
+        if wait:
+            raise throttled(CALLER_RATE, wait)
+
+    # --- what changes
+
+    def function_changed(self, account_id: str, region: str, name: str) -> None:
+        """A reservation or a provisioned configuration may be another: ask anew."""
+        account = self._accounts.get((account_id, region))
+        if account is not None:
+            account.shared = None
+        load = self._loads.get((account_id, region, name))
+        limits = self._limits
+        if (
+            load is not None
+            and not load.in_flight
+            and load.growth.is_whole(self._monotonic(), limits.scaling_environments, limits.scaling_seconds)
+        ):
+            del self._loads[account_id, region, name]
+
+    def environment_ended(self, function: Function) -> None:
+        """One of the function's environments is gone: to have as many again it must grow again."""
+        load = self._loads.get(function)
+        if load is not None:
+            load.scaled = min(load.scaled, max(load.on_demand, self._environments(function)))
 
     def in_flight(self, function: Function) -> int:
-        return self._functions.get(function, 0)
+        load = self._loads.get(function)
+        return 0 if load is None else load.in_flight
+
+    def _open(self, function: Function) -> _Load:
+        load = self._loads[function] = _Load(self._account(*function[:2]))
+        return load
+
+    def _account(self, account_id: str, region: str) -> _Account:
+        account = self._accounts.get((account_id, region))
+        if account is None:
+            account = self._accounts[account_id, region] = _Account()
+        return account
+
+    def _share(self, function: Function, account: _Account) -> int:
+        shared = account.shared = max(0, self._limits.concurrent_executions - self._claimed(*function[:2]))
+        return shared
+
+
+def _has_place(load: _Load, version: str, ready: Ready, reserved: int | None) -> bool:
+    """Whether a provisioned environment of the version is free, within the function's reservation."""
+    return load.provisioned.get(version, 0) < ready.version and (reserved is None or load.in_flight < reserved)

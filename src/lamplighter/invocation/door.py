@@ -14,17 +14,20 @@ import msgspec
 from lamplighter.aws.errors import (
     InvalidRuntimeException,
     NotImplementedException,
+    RecursiveInvocationException,
     ResourceConflictException,
     ServiceException,
-    TooManyRequestsException,
 )
+from lamplighter.environments.capacity import Ready
 from lamplighter.environments.event import InvokeEvent, Outcome
 from lamplighter.environments.pool import NoCapacity, VersionGone
 from lamplighter.environments.ticket import Ticket
-from lamplighter.invocation.admission import ACCOUNT_LIMIT, Admission
+from lamplighter.invocation.admission import Admission
+from lamplighter.invocation.lineage import MOST_INVOKES, continued, fingerprint
 from lamplighter.invocation.payload import checked_payload, decoded_context
 from lamplighter.invocation.request import FunctionDirectory, InvokeRequest, InvokeResult, ResolvedFunction
 from lamplighter.invocation.streaming import FunctionStream
+from lamplighter.invocation.throttling import ACCOUNT_LIMIT, throttled
 from lamplighter.invocation.trace import trace_header
 from lamplighter.kernel.clock import Clock, SystemClock
 from lamplighter.kernel.ids import Ids, RandomIds
@@ -40,6 +43,10 @@ class Placement(Protocol):
     """Execution environments, by function version."""
 
     def submit(self, configuration: FunctionConfiguration, ticket: Ticket) -> None: ...
+
+    def ready(self, configuration: FunctionConfiguration) -> Ready | None:
+        """The provisioned environments that invokes of this version may count on; None where there are none."""
+        ...
 
 
 class EventAcceptor(Protocol):
@@ -93,13 +100,15 @@ class Invocation:
         self._placement = placement
         self._clock = clock or SystemClock()
         self._ids = ids or RandomIds()
-        self._admission = admission or Admission((limits or Limits()).concurrent_executions)
+        self._admission = admission or Admission(limits or Limits(), clock=clock)
         self._events = events
         # Alias weights need an even draw, not a secret one.
         self._draw = draw or random.Random().random  # noqa: S311
 
     async def invoke(self, request: InvokeRequest) -> InvokeResult:
         """Run the function, or refuse with AWS's error. Giving up the wait does not stop the invoke."""
+        if not request.is_attempt:
+            self._admission.admit_call(request.account_id, request.region)
         if request.invocation_type == "DryRun":
             resolved = self._resolve(request)
             checked_payload(request.payload)
@@ -114,6 +123,7 @@ class Invocation:
 
     def begin(self, request: InvokeRequest) -> Invoking:
         """Begin a RequestResponse invoke for a caller who waits without a task. Raises AWS's error."""
+        self._admission.admit_call(request.account_id, request.region)
         return Invoking(*self._submit(request))
 
     def _submit(self, request: InvokeRequest) -> tuple[Ticket, FunctionConfiguration]:
@@ -121,8 +131,19 @@ class Invocation:
         configuration = resolved.configuration
         payload = checked_payload(request.payload)
         function = (configuration.account_id, configuration.region, configuration.name)
-        release = self._admission.admit(function, resolved.reserved_concurrency)
-        ticket = Ticket(self._event(request, configuration, payload), release)
+        trace = trace_header(request.trace_header, self._clock.now(), self._ids)
+        trace, times_before = continued(trace, fingerprint(*function))
+        if times_before >= MOST_INVOKES and not resolved.may_recurse:
+            raise _recursion()
+        event = self._event(request, configuration, payload, trace)
+        release = self._admission.admit(
+            function,
+            resolved.reserved_concurrency,
+            version=configuration.version,
+            ready=self._placement.ready(configuration),
+            is_paced=not request.is_attempt,
+        )
+        ticket = Ticket(event, release)
         self._placement.submit(configuration, ticket)
         return ticket, configuration
 
@@ -139,7 +160,9 @@ class Invocation:
             )
         return resolved
 
-    def _event(self, request: InvokeRequest, configuration: FunctionConfiguration, payload: bytes) -> InvokeEvent:
+    def _event(
+        self, request: InvokeRequest, configuration: FunctionConfiguration, payload: bytes, trace: str
+    ) -> InvokeEvent:
         arn = request.invoked_arn
         if not arn:
             arn = f"{configuration.arn}:{request.qualifier}" if request.qualifier else configuration.arn
@@ -147,7 +170,7 @@ class Invocation:
             request_id=request.request_id,
             payload=payload,
             invoked_arn=arn,
-            trace_header=trace_header(request.trace_header, self._clock.now(), self._ids),
+            trace_header=trace,
             timeout_seconds=configuration.timeout,
             client_context=decoded_context(request.client_context) if request.client_context else "",
             tenant_id=request.tenant_id or "",
@@ -162,11 +185,18 @@ class Invocation:
         return InvokeResult(status_code=202, executed_version=resolved.configuration.version)
 
 
+def _recursion() -> RecursiveInvocationException:
+    return RecursiveInvocationException(
+        "Lambda has detected your function being invoked in a recursive loop with other Amazon Web Services resources "
+        "and stopped your function's invocation."
+    )
+
+
 def _refusal(error: Exception) -> Exception:
     """What the caller is told when no environment could be had; details stay in the server's log."""
     match error:
         case NoCapacity():
-            return TooManyRequestsException("Rate Exceeded.", Reason=ACCOUNT_LIMIT)
+            return throttled(ACCOUNT_LIMIT)
         case VersionGone():
             return ResourceConflictException("The function was updated or deleted while the invoke waited.")
         case RuntimeMissing():

@@ -14,7 +14,11 @@ __all__ = ["FunctionDirectory", "InvokeRequest", "InvokeResult", "ResolvedFuncti
 
 
 class InvokeRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """One invoke. `invocation_type` is RequestResponse, Event or DryRun; `qualifier` a version, an alias or None."""
+    """One invoke. `invocation_type` is RequestResponse, Event or DryRun; `qualifier` a version, an alias or None.
+
+    `trace_header` is that of the caller or of the message that leads here: its lineage is how loops are noticed.
+    `is_attempt`: an event that was accepted before is tried now.
+    """
 
     request_id: str
     account_id: str
@@ -29,6 +33,7 @@ class InvokeRequest(msgspec.Struct, frozen=True, kw_only=True):
     wants_log_tail: bool = False
     wants_stream: bool = False
     invoked_arn: str = ""
+    is_attempt: bool = False
 
 
 class ResultStream(Protocol):

@@ -25,6 +25,12 @@ class Limits:
     streamed_response_bytes: int = 200 * MIB
     concurrent_executions: int = 1000
     unreserved_concurrency_minimum: int = 100
+    # One environment serves so many synchronous invokes a second at most, however quick they are.
+    requests_per_environment: int = 10
+    scaling_environments: int = 1000
+    scaling_seconds: float = 10.0
+    # AWS publishes no figure for callers: None sets no pace.
+    calls_per_second: int | None = None
     init_timeout_seconds: float = 10.0
     timeout_seconds: int = 900
     memory_mib_minimum: int = 128

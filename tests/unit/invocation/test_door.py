@@ -2,6 +2,9 @@
 
 import asyncio
 import base64
+import math
+import random
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,17 +17,21 @@ from lamplighter.aws.errors import (
     InvalidRequestContentException,
     InvalidRuntimeException,
     NotImplementedException,
+    RecursiveInvocationException,
     ResourceConflictException,
     ServiceException,
     TooManyRequestsException,
 )
+from lamplighter.environments.capacity import Ready
 from lamplighter.environments.event import InvokeEvent, Outcome
 from lamplighter.environments.pool import NoCapacity
 from lamplighter.environments.ticket import Ticket
 from lamplighter.invocation.door import Invocation
+from lamplighter.invocation.lineage import fingerprint
 from lamplighter.invocation.request import InvokeRequest, ResolvedFunction
 from lamplighter.kernel.clock import ManualClock
 from lamplighter.kernel.ids import CountedIds
+from lamplighter.kernel.limits import Limits
 from lamplighter.resources.functions.model import FunctionConfiguration
 from lamplighter.resources.functions.resolution import WeightedVersion
 from lamplighter.sandboxes.runtimes.runtime import RuntimeMissing
@@ -32,6 +39,7 @@ from lamplighter.sandboxes.sandbox import SandboxFailed
 from tests.unit.environments.configurations import configuration
 
 ARN = "arn:aws:lambda:eu-west-1:000000000000:function:probe"
+PROBE = fingerprint("000000000000", "eu-west-1", "probe")
 
 
 @dataclass
@@ -40,6 +48,10 @@ class Served:
 
     answer: Callable[[Ticket], None] | None = None
     tickets: list[tuple[FunctionConfiguration, Ticket]] = field(default_factory=list)
+    provisioned: Ready | None = None
+
+    def ready(self, configuration: FunctionConfiguration) -> Ready | None:
+        return self.provisioned
 
     def submit(self, configuration: FunctionConfiguration, ticket: Ticket) -> None:
         self.tickets.append((configuration, ticket))
@@ -87,7 +99,9 @@ async def test_an_invoke_returns_what_the_function_answered() -> None:
     event = placement.event
     assert (event.request_id, event.payload, event.timeout_seconds) == ("id", b'{"n": 1}', 7)
     assert event.invoked_arn == ARN
-    assert event.trace_header == "Root=1-684ee180-000000000000000000000000;Parent=0000000000000001;Sampled=0"
+    assert event.trace_header == (
+        f"Root=1-684ee180-000000000000000000000000;Parent=0000000000000001;Sampled=0;Lineage=1:{PROBE}:0"
+    )
 
 
 async def test_what_the_caller_says_about_itself_reaches_the_runtime() -> None:
@@ -99,7 +113,7 @@ async def test_what_the_caller_says_about_itself_reaches_the_runtime() -> None:
     event = placement.event
     assert event.invoked_arn == f"{ARN}:live"
     assert (event.client_context, event.tenant_id) == ('{"custom": {}}', "blue")
-    assert event.trace_header == "Root=1-x-y;Sampled=1"
+    assert event.trace_header == f"Root=1-x-y;Sampled=1;Lineage=1:{PROBE}:0"
 
 
 async def test_a_function_error_is_unhandled_and_still_a_success_of_the_api() -> None:
@@ -217,3 +231,77 @@ def test_requests_and_results_are_frozen() -> None:
     with pytest.raises(AttributeError):
         request().payload = b""  # type: ignore[misc]  # that is the test
     assert msgspec.structs.replace(request(), payload=b"1").payload == b"1"
+
+
+async def test_a_weighted_alias_shares_invokes_out_as_its_weights_say() -> None:
+    one, two = configuration(version="1"), configuration(version="2")
+    resolved = ResolvedFunction(configuration=one, alias="live", additional_versions=(WeightedVersion(two, 0.1),))
+    placement = Served(echo)
+    known = Known(resolved)
+    entrance = Invocation(known, placement, limits=Limits(requests_per_environment=1000), draw=random.Random(5).random)
+    shares = Counter(entrance.begin(request(qualifier="live")).result().executed_version for _ in range(20_000))
+    deviation = math.sqrt(20_000 * 0.9 * 0.1)
+    assert abs(shares["1"] - 18_000) <= 3 * deviation
+    assert shares["1"] + shares["2"] == 20_000
+    assert Counter(version.version for version, _ in placement.tickets) == shares
+
+
+@pytest.mark.parametrize(("weight", "version"), [(0.0, "1"), (1.0, "2")])
+async def test_a_weight_of_none_or_all_leaves_nothing_to_chance(weight: float, version: str) -> None:
+    one, two = configuration(version="1"), configuration(version="2")
+    resolved = ResolvedFunction(configuration=one, alias="live", additional_versions=(WeightedVersion(two, weight),))
+    for draw in (0.0, 0.5, 1 - 2**-53):
+        assert (await door(Served(echo), resolved, lambda: draw).invoke(request())).executed_version == version
+
+
+async def test_a_refused_client_context_leaves_no_place_taken() -> None:
+    entrance = door(Served(echo), ResolvedFunction(configuration=configuration(), reserved_concurrency=1))
+    for _ in range(2):
+        with pytest.raises(InvalidRequestContentException):
+            await entrance.invoke(request(client_context="not base64"))
+    await entrance.invoke(request())
+
+
+async def test_provisioned_environments_are_counted_apart() -> None:
+    placement = Served(provisioned=Ready(2, 2))
+    resolved = ResolvedFunction(configuration=configuration(version="1"), reserved_concurrency=2)
+    entrance = door(placement, resolved)
+    begun = [entrance.begin(request()) for _ in range(2)]
+    with pytest.raises(TooManyRequestsException):
+        entrance.begin(request())
+    placement.tickets[0][1].succeed(Outcome(b"1"))
+    assert begun[0].result().executed_version == "1"
+    entrance.begin(request())
+
+
+# --- loops
+
+
+async def test_the_seventeenth_invoke_in_a_chain_is_stopped() -> None:
+    placement = Served(echo)
+    entrance = door(placement)
+    header = ""
+    for count in range(16):
+        await entrance.invoke(request(trace_header=header))
+        header = placement.event.trace_header
+        assert header.endswith(f";Lineage={count + 1}:{PROBE}:{count}")
+    for _ in range(2):
+        with pytest.raises(RecursiveInvocationException) as stopped:
+            await entrance.invoke(request(trace_header=header))
+    assert (stopped.value.status, stopped.value.members) == (400, {"Type": "User"})
+    assert len(placement.tickets) == 16
+    await entrance.invoke(request())
+
+
+async def test_a_function_that_may_recurse_goes_on() -> None:
+    placement = Served(echo)
+    entrance = door(placement, ResolvedFunction(configuration=configuration(), may_recurse=True))
+    await entrance.invoke(request(trace_header=f"Root=1-x-y;Lineage=255:{PROBE}:40"))
+    assert placement.event.trace_header == f"Root=1-x-y;Lineage=255:{PROBE}:41"
+
+
+async def test_a_stopped_invoke_takes_no_place() -> None:
+    entrance = door(Served(echo), ResolvedFunction(configuration=configuration(), reserved_concurrency=1))
+    with pytest.raises(RecursiveInvocationException):
+        await entrance.invoke(request(trace_header=f"Lineage=16:{PROBE}:15"))
+    await entrance.invoke(request())

@@ -61,6 +61,7 @@ class AsyncEvent(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
             tenant_id=self.tenant_id,
             trace_header=self.trace_header,
             invoked_arn=self.invoked_arn,
+            is_attempt=True,
         )
 
 

@@ -101,6 +101,7 @@ class StoredFunctionDirectory:
             configuration=self._version(entry, name, asked if alias is None else alias.version),
             alias=None if alias is None else alias.name,
             reserved_concurrency=entry.record.reserved_concurrency,
+            may_recurse=entry.record.recursive_loop == "Allow",
             additional_versions=() if alias is None else self._additional(entry, name, alias),
         )
         if len(entry.resolved) >= _MOST_QUALIFIERS:

@@ -20,12 +20,13 @@ class WeightedVersion:
 class ResolvedFunction:
     """A function version ready to be invoked. `alias` is the alias asked for, if any.
 
-    `configuration` is the version that takes what `additional_versions` leaves.
+    `configuration` is the version that takes what `additional_versions` leaves; `may_recurse` that no loop is stopped.
     """
 
     configuration: FunctionConfiguration
     alias: str | None = None
     reserved_concurrency: int | None = None
+    may_recurse: bool = False
     additional_versions: tuple[WeightedVersion, ...] = ()
     extra: dict[str, str] = field(default_factory=dict)
 
