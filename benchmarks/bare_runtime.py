@@ -11,6 +11,8 @@ from pathlib import Path
 
 from lamplighter.sandboxes.runtimes.runtime import Runtime
 
+MEMORY_MIB = 512
+
 
 def host_path(runtime: Runtime, path: str) -> str:
     """Where a path inside the runtime's root lies on this machine."""
@@ -43,7 +45,7 @@ def environment(runtime: Runtime, port: int, task_root: Path, handler: str) -> d
         "AWS_REGION": "us-east-1",
         "AWS_LAMBDA_FUNCTION_NAME": "echo",
         "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(MEMORY_MIB),
         "AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/echo",
         "AWS_LAMBDA_LOG_STREAM_NAME": "bare",
         **search,
@@ -54,8 +56,7 @@ class BareRuntime:
     """One running client; `end` kills it and everything it started."""
 
     def __init__(self, runtime: Runtime, port: int, task_root: Path, handler: str) -> None:
-        words = [word.replace("{handler}", handler) for word in runtime.argv]
-        argv = [_mapped(runtime, word, task_root) for word in words]
+        argv = [_mapped(runtime, word, task_root) for word in runtime.command(handler, MEMORY_MIB)]
         self._process = subprocess.Popen(
             argv,
             cwd=task_root,

@@ -15,13 +15,15 @@ from lamplighter.sandboxes.runtimes.progress import ProgressBar
 
 KEPT = Path(__file__).parents[1] / ".cache" / "runtimes"
 NODES = ("nodejs20.x", "nodejs22.x", "nodejs24.x")
+JAVAS = ("17", "21", "25")
 
 
 def main() -> None:
     KEPT.mkdir(parents=True, exist_ok=True)
     directory = RuntimeDirectory(KEPT)
     pythons = [f"python{version}" for version in PYTHONS if interpreters.find_python(version) is not None]
-    for name in (*pythons, *NODES, "provided.al2023"):
+    javas = [f"java{version}" for version in JAVAS if interpreters.find_java(version) is not None]
+    for name in (*pythons, *NODES, *javas, "provided.al2023"):
         try:
             ensure(directory, [name], progress=ProgressBar(sys.stderr))
         except ImportFailed as error:

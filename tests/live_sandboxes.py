@@ -33,15 +33,16 @@ def state_directory() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="lamplighter-") as name:
         place = Path(name)
         place.chmod(0o755)
-        (place / "state").mkdir()
-        binary = _compiled()
-        (place / "state" / binary.name).symlink_to(binary)
+        link_launcher(place / "state")
         yield place
 
 
-def _compiled() -> Path:
-    """Where this source's launcher is kept between tests."""
-    return launcher_binary(Path(__file__).parents[1] / ".cache" / "launcher")
+def link_launcher(state: Path) -> None:
+    """Spare a driver with this state folder the compiling: this source's launcher is kept between tests."""
+    binary = launcher_binary(Path(__file__).parents[1] / ".cache" / "launcher")
+    state.mkdir(exist_ok=True)
+    if not (state / binary.name).exists():
+        (state / binary.name).symlink_to(binary)
 
 
 def make_root(place: Path) -> Path:

@@ -140,7 +140,7 @@ def running(
         command = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", _ENTER, "enter"]
         command += [str(runtime.root), *(part for bind in binds for part in bind), "--", "env", "-i"]
         command += [f"{name}={value}" for name, value in variables.items()]
-        command += [part.replace("{handler}", handler) for part in runtime.argv]
+        command += runtime.command(handler, 128)
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         try:
             yield api, process

@@ -25,6 +25,7 @@ from lamplighter.sandboxes.drivers import open_driver
 from lamplighter.sandboxes.runtimes.commands import ensure
 from lamplighter.sandboxes.runtimes.directory import RuntimeDirectory
 from lamplighter.sandboxes.sandbox import SandboxDriver
+from tests.live_sandboxes import link_launcher
 
 ACCOUNT = "000000000000"
 REGION = "us-east-1"
@@ -166,6 +167,8 @@ async def open_house(
     """A house on the strongest driver of this machine (or `driver`); everything is gone afterwards."""
     known_runtimes = RuntimeDirectory(RUNTIMES)
     ensure(known_runtimes, runtimes)
+    if driver is None:
+        link_launcher(directory / "sandboxes")
     chosen = driver or await open_driver(None, directory / "sandboxes")
     packages = directory / "packages"
     packages.mkdir()

@@ -79,8 +79,7 @@ class Blueprint:
         """
         if self._is_os_only:
             return (self._bootstrap() or _BOOTSTRAPS[0],)
-        handler = self.configuration.handler or ""
-        argv = tuple(part.replace("{handler}", handler) for part in self.runtime.argv)
+        argv = self.runtime.command(self.configuration.handler or "", self.configuration.memory_size)
         wrapper = (self.configuration.environment or {}).get("AWS_LAMBDA_EXEC_WRAPPER", "")
         return (wrapper, *argv) if wrapper else argv
 

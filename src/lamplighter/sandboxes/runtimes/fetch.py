@@ -75,7 +75,7 @@ def fetch_npm_package(package: NpmPackage, cache: Path) -> Path:
     incoming.mkdir(parents=True, exist_ok=True)
     partial = incoming / package.file_name
     partial.unlink(missing_ok=True)
-    _download(package, partial)
+    _fetch_npm(package, partial)
     if _sha512(partial) != package.sha512:
         partial.unlink()
         raise ImportFailed(f"{package.name} {package.version} is not what was published: its SHA-512 differs")
@@ -83,7 +83,7 @@ def fetch_npm_package(package: NpmPackage, cache: Path) -> Path:
     return kept
 
 
-def _download(package: NpmPackage, path: Path) -> None:
+def _fetch_npm(package: NpmPackage, path: Path) -> None:
     try:
         run(["npm", "pack", "--silent", "--ignore-scripts", f"{package.name}@{package.version}"], cwd=path.parent)
     except ImportFailed:
@@ -93,8 +93,13 @@ def _download(package: NpmPackage, path: Path) -> None:
         return
     registry = os.environ.get("NPM_CONFIG_REGISTRY", _NPM_REGISTRY).rstrip("/")
     url = f"{registry}/{package.name}/-/{package.name.rpartition('/')[2]}-{package.version}.tgz"
+    download(url, path)
+
+
+def download(url: str, path: Path) -> None:
+    """One file by HTTPS; who asks checks what came."""
     if not url.startswith("https://"):
-        raise ImportFailed(f"{registry} is not an https:// registry")
+        raise ImportFailed(f"{url} is not an https:// address")
     try:
         with urllib.request.urlopen(url, timeout=60) as answer, path.open("wb") as file:  # noqa: S310  # https only
             while chunk := answer.read(_COPY_BYTES):

@@ -7,10 +7,11 @@ else. The quickest source, and the one that needs no download for the interprete
 
 from pathlib import Path
 
-from lamplighter.sandboxes.runtimes import interpreters, node_client
+from lamplighter.sandboxes.runtimes import interpreters, java_client, node_client
 from lamplighter.sandboxes.runtimes.identifiers import Identifier, runtime_environment
 from lamplighter.sandboxes.runtimes.importer import ImportFailed
 from lamplighter.sandboxes.runtimes.interpreters import Interpreter
+from lamplighter.sandboxes.runtimes.java_truststore import write_truststore
 from lamplighter.sandboxes.runtimes.manifest import Manifest, ManifestBind
 from lamplighter.sandboxes.runtimes.progress import Progress, Step
 from lamplighter.sandboxes.runtimes.python_client import (
@@ -20,7 +21,12 @@ from lamplighter.sandboxes.runtimes.python_client import (
     install_python_client,
     python_argv,
 )
-from lamplighter.sandboxes.runtimes.skeleton import copy_host_configuration, link, make_skeleton
+from lamplighter.sandboxes.runtimes.skeleton import (
+    copy_host_configuration,
+    copy_java_configuration,
+    link,
+    make_skeleton,
+)
 
 EMPTY = "empty"
 _TOP_LEVEL = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
@@ -34,10 +40,11 @@ class HostImporter:
     def build(
         self, identifier: Identifier, directory: Path, cache: Path, packages: tuple[str, ...], progress: Progress
     ) -> Manifest:
-        builders = {"python": self._python, "nodejs": self._node, "provided": self._provided}
+        builders = {"python": self._python, "nodejs": self._node, "java": self._java, "provided": self._provided}
         builder = builders.get(identifier.family)
         if builder is None:
             raise ImportFailed(f"{identifier.name} cannot be made from this machine's own interpreters")
+        refuse_packages(identifier, packages)
         progress(Step(identifier.name, "looking for the interpreter", 0.0))
         return builder(identifier, directory, cache, packages, progress)
 
@@ -69,10 +76,8 @@ class HostImporter:
         )
 
     def _node(
-        self, identifier: Identifier, directory: Path, cache: Path, packages: tuple[str, ...], progress: Progress
+        self, identifier: Identifier, directory: Path, cache: Path, _packages: tuple[str, ...], progress: Progress
     ) -> Manifest:
-        if packages:
-            raise ImportFailed("extra packages can be added to Python runtimes only")
         root = directory / "rootfs"
         binds = _make_root(directory)
         found = interpreters.find_node(identifier.version)
@@ -92,11 +97,38 @@ class HostImporter:
             client=node_client.CLIENT,
         )
 
+    def _java(
+        self, identifier: Identifier, directory: Path, cache: Path, _packages: tuple[str, ...], progress: Progress
+    ) -> Manifest:
+        found = interpreters.find_java(identifier.version)
+        if found is None:
+            raise ImportFailed(f"no Java {identifier.version} was found on this machine")
+        root = directory / "rootfs"
+        progress(Step(identifier.name, f"java {found.version} from {found.prefix}", 0.05))
+        binds = _make_root(directory) + _bind_interpreter(found, root, ("java",))
+        copy_java_configuration(root, identifier.version)
+        write_truststore(root)
+        java_client.install_java_client(root, cache, identifier, progress)
+        return Manifest(
+            name=identifier.name,
+            version=found.version,
+            source=self.source,
+            argv=java_client.java_argv(identifier),
+            env=runtime_environment(identifier),
+            binds=binds,
+            client=java_client.CLIENT,
+        )
+
     def _provided(
         self, identifier: Identifier, directory: Path, _cache: Path, _packages: tuple[str, ...], _progress: Progress
     ) -> Manifest:
         binds = _make_root(directory)
         return provided_manifest(identifier, directory, self.source, binds)
+
+
+def refuse_packages(identifier: Identifier, packages: tuple[str, ...]) -> None:
+    if packages and identifier.family != "python":
+        raise ImportFailed("extra packages can be added to Python runtimes only")
 
 
 def provided_manifest(
@@ -136,7 +168,7 @@ def _make_root(directory: Path) -> tuple[ManifestBind, ...]:
 
 
 def _bind_interpreter(found: Interpreter, root: Path, names: tuple[str, ...]) -> tuple[ManifestBind, ...]:
-    if not found.is_system:
+    if not found.is_carried:
         return (ManifestBind(str(found.prefix), "/var/lang"),)
     for name in names:
         link(root / "var/lang/bin" / name, str(found.executable))

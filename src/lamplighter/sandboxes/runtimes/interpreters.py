@@ -16,6 +16,7 @@ from pathlib import Path
 
 _PROBE_SECONDS = 20
 _OPEN = 0o005
+_JAVA_FACT = re.compile(r"^ +(java\.(?:home|version|specification\.version)) = (.+)$", re.MULTILINE)
 _PYTHON_PROBE = """
 import ctypes, json, ssl, sys, zlib
 print(json.dumps({
@@ -35,8 +36,13 @@ class Interpreter:
 
     @property
     def is_system(self) -> bool:
-        """Whether the bind of /usr already carries it."""
+        """Whether it is the system's own, right under /usr."""
         return self.prefix == Path("/usr")
+
+    @property
+    def is_carried(self) -> bool:
+        """Whether the bind of /usr already carries it; /usr/local is covered there."""
+        return self.prefix.is_relative_to("/usr") and not self.prefix.is_relative_to("/usr/local")
 
 
 def find_python(version: str) -> Interpreter | None:
@@ -67,6 +73,32 @@ def find_node(major: str) -> Interpreter | None:
             if _is_readable(found):
                 return found
     return None
+
+
+def find_java(major: str) -> Interpreter | None:
+    """A Java virtual machine of this feature release, newest update first."""
+    for home in _java_homes():
+        candidate = home / "bin/java"
+        if not candidate.exists():
+            continue
+        facts = dict(_JAVA_FACT.findall(_ask([str(candidate), "-XshowSettings:properties", "-version"])))
+        if facts.get("java.specification.version") == major:
+            prefix = Path(facts["java.home"]).resolve()
+            found = Interpreter(facts["java.version"], prefix, prefix / "bin/java")
+            if _is_readable(found):
+                return found
+    return None
+
+
+def _java_homes() -> Iterator[Path]:
+    if "JAVA_HOME" in os.environ:
+        yield Path(os.environ["JAVA_HOME"])
+    for folder in ("/usr/lib/jvm", "~/.sdkman/candidates/java", "/opt/java"):
+        homes = Path(folder).expanduser().glob("*")
+        yield from sorted((home for home in homes if not home.is_symlink()), key=_natural_order, reverse=True)
+    found = shutil.which("java")
+    if found:
+        yield Path(found).resolve().parent.parent
 
 
 def _python_candidates(version: str) -> Iterator[Path]:

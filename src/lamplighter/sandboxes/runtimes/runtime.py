@@ -15,9 +15,9 @@ class Runtime:
     """One installed runtime.
 
     `name` is Lambda's identifier (python3.12, nodejs22.x, provided.al2023). `argv` is the bootstrap command inside the
-    root filesystem; `{handler}` in it stands for the function's handler. `env` holds the runtime's own variables
-    (LANG, PATH, LD_LIBRARY_PATH, PYTHONPATH, NODE_PATH, AWS_EXECUTION_ENV ...). `source` tells where it came from:
-    host or debian.
+    root filesystem; `{handler}` in it stands for the function's handler, `{heap}` for the KiB that a heap may take.
+    `env` holds the runtime's own variables (LANG, PATH, LD_LIBRARY_PATH, PYTHONPATH, NODE_PATH, AWS_EXECUTION_ENV ...).
+    `source` tells where it came from: host, debian, or the directory it was copied from.
     """
 
     name: str
@@ -28,6 +28,17 @@ class Runtime:
     argv: tuple[str, ...]
     env: Mapping[str, str] = field(default_factory=dict)
     may_be_zygote: bool = False
+
+    def command(self, handler: str, memory_mib: int) -> tuple[str, ...]:
+        """What starts this runtime for a function with this handler and memory."""
+        heap = str(heap_kib(memory_mib))
+        return tuple(part.replace("{handler}", handler).replace("{heap}", heap) for part in self.argv)
+
+
+def heap_kib(memory_mib: int) -> int:
+    """Lambda's rule for a heap: all memory but a tenth (160 MiB at most) and a twentieth (80 MiB at most)."""
+    memory = memory_mib * 1024
+    return memory - min(round(memory / 10), 160 * 1024) - min(round(memory / 20), 80 * 1024)
 
 
 class RuntimeMissing(Exception):

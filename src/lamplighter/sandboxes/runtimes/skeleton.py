@@ -67,6 +67,16 @@ def copy_host_configuration(root: Path, host: Path = Path("/")) -> None:
     copy_certificates(root, host)
 
 
+def copy_java_configuration(root: Path, version: str, host: Path = Path("/")) -> None:
+    """Debian keeps the configuration of a Java virtual machine in /etc, behind links from its home."""
+    for source in (host / "etc").glob(f"java-{version}-*"):
+        for path in source.rglob("*"):
+            if path.is_file() and path.stat().st_mode & 0o004:
+                target = root / path.relative_to(host)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, target)
+
+
 def copy_certificates(root: Path, host: Path = Path("/")) -> None:
     """The host's certificate bundle, at the places where Debian, Amazon Linux and OpenSSL look for it."""
     bundle = next((host / name for name in _BUNDLES if (host / name).exists()), None)
