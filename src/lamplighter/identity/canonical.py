@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from urllib.parse import quote, unquote
 
@@ -18,8 +18,8 @@ EMPTY_DIGEST = hashlib.sha256(b"").hexdigest()
 UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
 _KEYS_CACHED = 1024
 _BLOCK_BYTES = 64  # of SHA-256
-# A path of these alone reads the same encoded.
-_PLAIN_PATH = re.compile(r"[A-Za-z0-9_.~/-]*", re.ASCII)
+# A path like this has neither empty nor dotted segments and reads the same encoded. Possessive: one look, no way back.
+_PLAIN_PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9_.~-]*+)*+/?+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +30,11 @@ class Scope:
     date: str
     region: str
     service: str
+    text: str = field(init=False, repr=False, compare=False)
 
-    @property
-    def text(self) -> str:
-        return f"{self.date}/{self.region}/{self.service}/{TERMINATOR}"
+    def __post_init__(self) -> None:
+        # Once, because the verifier keeps scopes and needs the text for every request.
+        object.__setattr__(self, "text", f"{self.date}/{self.region}/{self.service}/{TERMINATOR}")
 
 
 class KeyedHash:
@@ -64,12 +65,10 @@ def signing_key(secret: str, date: str, region: str, service: str) -> KeyedHash:
 
 def canonical_path(raw_path: str, service: str) -> str:
     """The path as signed: S3 signs it as sent; every other service removes dot segments and encodes once more."""
-    if service == "s3":
+    if service == "s3" or _PLAIN_PATH.fullmatch(raw_path):
         return raw_path
     if "//" in raw_path or "/." in raw_path:
         raw_path = _without_dot_segments(raw_path)
-    if _PLAIN_PATH.fullmatch(raw_path):
-        return raw_path
     return quote(raw_path, safe="/~")
 
 
@@ -98,15 +97,23 @@ def _normal(text: str) -> str:
     return quote(unquote(text, errors="surrogateescape"), safe="-_.~", errors="surrogateescape")
 
 
+@lru_cache(maxsize=_KEYS_CACHED)
+def _header_form(names: tuple[str, ...]) -> str:
+    """The headers of these names as they are signed, a %s for each value: a client signs the same ones all day."""
+    safe = [name.replace("%", "%%") for name in names]
+    return "".join([f"{name}:%s\n" for name in safe]) + "\n" + ";".join(safe)
+
+
 def canonical_request(
     method: str, path: str, query: str, headers: Mapping[str, str], signed_headers: Iterable[str], body_digest: str
 ) -> str:
     """The text that is hashed: `path` and `query` are canonical already, `headers` have lower-case names."""
     names = tuple(signed_headers)
-    lines = "".join([f"{name}:{headers[name].strip()}\n" for name in names])
-    if "  " in lines or "\t" in lines:
-        lines = "".join([f"{name}:{' '.join(headers[name].split())}\n" for name in names])
-    return f"{method}\n{path}\n{query}\n{lines}\n{';'.join(names)}\n{body_digest}"
+    form = _header_form(names)
+    text = form % tuple(map(str.strip, map(headers.__getitem__, names)))
+    if "  " in text or "\t" in text:
+        text = form % tuple([" ".join(headers[name].split()) for name in names])
+    return f"{method}\n{path}\n{query}\n{text}\n{body_digest}"
 
 
 def signature(secret: str, scope: Scope, timestamp: str, request: str) -> str:

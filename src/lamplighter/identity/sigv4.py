@@ -115,7 +115,7 @@ class SignatureVerifier:
         parts = _read_parts(request)
         scope = _read_scope(parts.credential)
         key = self._keys.find(scope.access_key_id)
-        if key is None or not _has_token(key, parts.session_token):
+        if key is None or (parts.session_token is not key.session_token and not _has_token(key, parts.session_token)):
             raise UnrecognizedClientException("The security token included in the request is invalid.")
         _check_scope(scope, parts.timestamp)
         _check_time(parts, scope.service, now)
@@ -126,20 +126,20 @@ class SignatureVerifier:
     def _check_signature(
         self, request: HttpRequest, parts: SignedParts, scope: Scope, key: AccessKey, digest: str
     ) -> None:
-        text = canonical_request(
-            request.method,
-            canonical_path(request.path, scope.service),
-            canonical_query(request.query),
-            request.headers,
-            parts.signed_headers,
-            _signed_digest(request, parts, scope, digest),
-        )
+        headers, query = request.headers, request.query
+        if "x-amz-content-sha256" in headers or parts.expires is not None:
+            digest = _signed_digest(request, parts, scope, digest)
+        path = canonical_path(request.path, scope.service)
+        query = canonical_query(query) if query else ""
+        text = canonical_request(request.method, path, query, headers, parts.signed_headers, digest)
         expected = signature(key.secret_access_key, scope, parts.timestamp, text)
         if not _same(expected, parts.signature):
             raise InvalidSignatureException(_MISMATCH)
 
 
 def _same(left: str, right: str) -> bool:
+    if left.isascii() and right.isascii():
+        return hmac.compare_digest(left, right)
     return hmac.compare_digest(left.encode("utf-8", "surrogateescape"), right.encode("utf-8", "surrogateescape"))
 
 
