@@ -53,6 +53,8 @@ class AnswerWriter(Protocol):
 
     def finish(self, exchange: "Exchange") -> None: ...
 
+    def is_closed_by_peer(self) -> bool: ...
+
     def abort(self) -> None: ...
 
 
@@ -76,6 +78,10 @@ class Exchange:
         """Whether the client hung up."""
         return self._connection is None
 
+    def is_closed_by_peer(self) -> bool:
+        """Like `is_gone`, but asked of the kernel: the event loop may not have looked yet."""
+        return self._connection is None or self._connection.is_closed_by_peer()
+
     @property
     def is_answered(self) -> bool:
         """Whether an answer was begun."""
@@ -83,21 +89,20 @@ class Exchange:
 
     def send(self, status: int, headers: Headers = (), body: bytes = b"") -> bool:
         """Answer with one write. False when the client is gone."""
-        connection = self._begin()
+        if self._is_answered:
+            raise RuntimeError("a request was answered twice")
+        self._is_answered = True
+        connection = self._connection
         return connection is not None and connection.write_answer(self, status, headers, body)
 
     def stream(self, status: int, headers: Headers = ()) -> "ResponseStream":
         """Begin an answer of unknown length. The stream must be ended or aborted."""
-        connection = self._begin()
-        if connection is None:
-            return ResponseStream(None, self)
-        return connection.begin_stream(self, status, headers)
-
-    def _begin(self) -> "AnswerWriter | None":
         if self._is_answered:
             raise RuntimeError("a request was answered twice")
         self._is_answered = True
-        return self._connection
+        if self._connection is None:
+            return ResponseStream(None, self)
+        return self._connection.begin_stream(self, status, headers)
 
     def hang_up(self) -> None:
         """The connection is gone: forget it and tell the handler."""

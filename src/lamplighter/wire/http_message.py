@@ -34,6 +34,17 @@ class _Names(dict[bytes, str]):
 _names = _Names()
 
 
+class _Methods(dict[bytes, str]):
+    """Methods as text. The parser knows a few dozen and refuses others, so this stays small."""
+
+    def __missing__(self, raw: bytes) -> str:
+        method = self[raw] = raw.decode("latin-1")
+        return method
+
+
+METHODS = _Methods()
+
+
 class HttpRequest(msgspec.Struct, frozen=True):
     """One complete request. `path` is raw (still percent-encoded), `query` what follows the question mark.
 
@@ -124,7 +135,8 @@ def render_head(status: int, headers: Headers, closing: str) -> bytes:
     text = "".join([f"{name}: {value}\r\n" for name, value in headers])
     if text.count("\n") != len(headers) or text.count("\r") != len(headers):
         text = "".join([f"{_one_line(name)}: {_one_line(value)}\r\n" for name, value in headers])
-    return f"{status_line(status)}{text}{closing}".encode("latin-1", "replace")
+    line = _STATUS_LINES.get(status) or status_line(status)
+    return f"{line}{text}{closing}".encode("latin-1", "replace")
 
 
 def render_request_head(method: str, target: str, headers: Headers, body_bytes: int) -> bytes:
@@ -164,12 +176,14 @@ def collect_headers(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:
 class DateLine:
     """The Date header line, formatted once a second."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
         self._second = -1
         self._line = ""
 
-    def at(self, now: float) -> str:
-        second = int(now)
+    def text(self) -> str:
+        """The line of now, with its line end."""
+        second = int(self._now())
         if second != self._second:
             self._second = second
             self._line = f"Date: {formatdate(second, usegmt=True)}\r\n"

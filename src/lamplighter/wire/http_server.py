@@ -67,7 +67,7 @@ class HttpServer:
         self._clock = clock or SystemClock()
         self.monotonic = self._clock.monotonic
         self.is_closing = False
-        self._date = DateLine()
+        self.date_line = DateLine(self._clock.now).text
         self._connections: set[HttpConnection] = set()
         self._listeners: list[asyncio.Server] = []
         self._sweep_timer: asyncio.TimerHandle | None = None
@@ -138,9 +138,6 @@ class HttpServer:
 
     def report(self, error: BaseException) -> None:
         _log.error("a request could not be handled", exc_info=error)
-
-    def date_line(self) -> str:
-        return self._date.at(self._clock.now())
 
     # --- one coarse timer for all connections
 
