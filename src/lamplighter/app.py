@@ -167,7 +167,9 @@ def _build_compute(base: Base, data: Data, driver: SandboxDriver, stack: AsyncEx
         logs=logs,
         prepare=prepare,
         settings=PoolSettings(
-            idle_seconds=configuration.idle_environment_seconds, max_environments=configuration.max_environments
+            idle_seconds=configuration.idle_environment_seconds,
+            freeze_after_seconds=configuration.freeze_after_seconds,
+            max_environments=configuration.max_environments,
         ),
         limits=base.limits,
         clock=base.clock,

@@ -37,6 +37,7 @@ class Configuration:
     `concurrent_executions` is each account's limit in each region, `requests_per_environment` how many synchronous
     invokes a second each of them stands for; a function grows by `scaling_environments` in `scaling_seconds` at most;
     `calls_per_second` bounds an account's calls of Invoke, None does not.
+    `freeze_after_seconds` is how long an environment may be idle before it is frozen until its next invoke (0: never);
     `install_runtimes` lets a function's first use install a runtime from this machine's own interpreters.
     `async_concurrency` bounds the events that run at once, `async_queue_limit` those that wait; `async_time_scale`
     below 1 shortens the minutes between retries, for tests. `endpoints` says where other AWS services are reached, by
@@ -56,6 +57,7 @@ class Configuration:
     tls_key: Path | None = None
     drain_seconds: float = 30.0
     idle_environment_seconds: float = 600.0
+    freeze_after_seconds: float = 0.05
     max_environments: int = 1000
     concurrent_executions: int = 1000
     requests_per_environment: int = 10
@@ -290,6 +292,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "tls_key": _path,
     "drain_seconds": _seconds,
     "idle_environment_seconds": _seconds,
+    "freeze_after_seconds": _seconds,
     "max_environments": _count,
     "concurrent_executions": _count,
     "requests_per_environment": _count,

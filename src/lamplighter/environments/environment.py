@@ -16,6 +16,7 @@ from lamplighter.environments.companions import Companions
 from lamplighter.environments.event import Outcome
 from lamplighter.environments.extensions.events import invoke_event
 from lamplighter.environments.faults import Fault
+from lamplighter.environments.freezer import Freezer
 from lamplighter.environments.journal import Journal, Logs
 from lamplighter.environments.live_sandbox import LiveSandbox
 from lamplighter.environments.machine import State, Trigger, after, is_allowed
@@ -31,6 +32,9 @@ from lamplighter.kernel.limits import Limits
 from lamplighter.sandboxes.sandbox import ProcessExit, SandboxDriver
 from lamplighter.wire.http_request_stream import RequestStream
 
+# A runtime that has polled so recently has not died meanwhile; after longer, the kernel is asked before an invoke.
+_LIVENESS_SECONDS = 0.001
+
 
 class Owner(Protocol):
     """The pool, told when the environment's readiness changes."""
@@ -41,6 +45,10 @@ class Owner(Protocol):
 
     def environment_responded(self, environment: "Environment", duration_ms: float) -> None:
         """An invoke is answered; the runtime has not polled yet."""
+        ...
+
+    def invoke_returned(self, ticket: Ticket) -> None:
+        """The runtime had ended before it took the invoke: another environment must serve it."""
         ...
 
     def environment_gone(self, environment: "Environment") -> None:
@@ -62,6 +70,7 @@ class Platform:
     ids: Ids
     limits: Limits
     background: Background
+    freezer: Freezer
 
 
 class Environment:
@@ -91,6 +100,7 @@ class Environment:
         self._has_extensions = False
         self._held: tuple[Outcome, str] | None = None
         self._phase = "init"
+        self._takers = 0  # polls that were given the event of the invoke in progress, and may have read it
         self._journal = Journal(blueprint, platform.logs, self._clock, self.id, platform.limits.log_tail_bytes)
         self.log_stream = self._journal.log_stream
 
@@ -197,7 +207,14 @@ class Environment:
 
     def invoke(self, ticket: Ticket, started: float | None = None) -> None:
         """Hand the event to the waiting runtime. The ticket gets the outcome."""
+        if self.state is State.FROZEN:
+            self._thaw()
+        if self._live is not None and self._live.has_ended and not ticket.is_returned:
+            self._ticket = ticket
+            self._give_back()
+            return
         self._move(Trigger.INVOKE)
+        self._takers = 0
         event = ticket.event
         now = self._clock.now()
         self._started = self._clock.monotonic() if started is None else started
@@ -216,11 +233,23 @@ class Environment:
 
     def _hand_over(self) -> None:
         """Answer a waiting poll. A runtime that hung up its poll gets the event when it polls again."""
+        has_idled = self._loop.time() - self.idle_since > _LIVENESS_SECONDS
         while self._parked and self._ticket is not None:
             exchange = self._parked.pop(0)
-            if not exchange.is_gone:
-                send_event(exchange, self._ticket.event, self._deadline_ms)
-                return
+            if exchange.is_gone or (has_idled and exchange.is_closed_by_peer()):
+                continue
+            self._takers += send_event(exchange, self._ticket.event, self._deadline_ms)
+            return
+
+    def _give_back(self) -> None:
+        """The runtime has ended without having seen the invoke: it suffers nothing, this environment ends."""
+        ticket, self._ticket = self._ticket, None
+        self._move(Trigger.FAIL)
+        self._journal.clear_tail()
+        self._begin_end("failure")
+        if ticket is not None:
+            ticket.is_returned = True
+            self._owner.invoke_returned(ticket)
 
     async def invoke_after_failed_init(self, ticket: Ticket) -> None:
         """AWS's suppressed init: start again on the invoke's own time, report no init duration."""
@@ -350,7 +379,17 @@ class Environment:
             self._runtime_initialised()
         elif before is State.RESPONDED and self.state is State.READY:
             self._stop_timer()
-            self._owner.environment_ready(self)
+            self._become_idle()
+
+    def _become_idle(self) -> None:
+        self.idle_since = self._loop.time()
+        self._owner.environment_ready(self)
+        if self.state is State.READY:
+            self._watch_idleness()
+
+    def _watch_idleness(self) -> None:
+        if self._live is not None and self._live.can_freeze:
+            self._platform.freezer.watch(self)
 
     def _is_ahead(self, state: State) -> bool:
         """Whether the runtime polls while extensions are still at work."""
@@ -368,7 +407,12 @@ class Environment:
     def _become_ready(self) -> None:
         if self._live is not None:
             self._live.limit_cpu()
+        self.idle_since = self._loop.time()
         self._settle_init(None)
+        self._watch_idleness()
+
+    def event_was_not_read(self) -> None:
+        self._takers -= 1
 
     def runtime_responded(self, payload: bytes, content_type: str) -> None:
         self._move(Trigger.RESPONSE)
@@ -416,9 +460,15 @@ class Environment:
         fault = self._blueprint.ended(ended)
         if self._companions is not None and self._companions.extensions.fatal_type:
             fault = replace(fault, error_type=self._companions.extensions.fatal_type)
-        self._fail_in_any_phase(fault)
+        ticket = self._ticket
+        if self.state is State.INVOKING and not self._takers and ticket is not None and not ticket.is_returned:
+            self._give_back()
+        else:
+            self._fail_in_any_phase(fault)
 
     def _fail_in_any_phase(self, fault: Fault) -> None:
+        if self.state is State.FROZEN:
+            self._thaw()
         if self.state in (State.STARTING, State.INIT, State.INIT_EXTENSIONS):
             self._settle_init(fault)
         elif is_allowed(self.state, Trigger.FAIL):
@@ -438,11 +488,37 @@ class Environment:
             self._become_ready()
         else:
             self._stop_timer()
-            self._owner.environment_ready(self)
+            self._become_idle()
 
     def companion_failed(self, companions: Companions, fault: Fault) -> None:
         if companions is self._companions:
             self._fail_in_any_phase(fault)
+
+    # --- idle, as the freezer sees it
+
+    @property
+    def is_idle(self) -> bool:
+        return self.state is State.READY
+
+    def freeze(self) -> bool:
+        """Stop everything inside until the next invoke, or the end. False while something is being delivered there."""
+        if self._live is None or self.state is not State.READY:
+            return True
+        telemetry = None if self._companions is None else self._companions.telemetry
+        if telemetry is not None and telemetry.is_delivering:
+            return False
+        if self._live.freeze():
+            self._move(Trigger.FREEZE)
+            if telemetry is not None:
+                telemetry.pause()
+        return True
+
+    def _thaw(self) -> None:
+        self._move(Trigger.THAW)
+        if self._live is not None:
+            self._live.thaw()
+        if self._companions is not None:
+            self._companions.telemetry.resume()
 
     # --- end
 
@@ -450,6 +526,8 @@ class Environment:
         """End the environment now; an invoke still running is answered as a sandbox failure. Idempotent."""
         if not is_allowed(self.state, Trigger.SHUT_DOWN):
             return
+        if self.state is State.FROZEN:
+            self._thaw()
         self._move(Trigger.SHUT_DOWN)
         fault = Fault(faults.SANDBOX_FAILURE, "The execution environment was shut down")
         if self._ready is not None:

@@ -49,6 +49,7 @@ class LiveSandbox:
         self._memory_mib = 0
         self._memory_at = float("-inf")
         self._is_closing = False
+        self.has_ended = False
         if not is_held:
             self._watch_runtime()
 
@@ -67,6 +68,7 @@ class LiveSandbox:
 
     async def _watch(self) -> None:
         ended = await self._sandbox.runtime.wait()
+        self.has_ended = True
         if not self._is_closing:
             await asyncio.sleep(_EXIT_GRACE_SECONDS)
         if not self._is_closing:
@@ -100,6 +102,17 @@ class LiveSandbox:
 
     def limit_cpu(self) -> None:
         self._sandbox.limit_cpu()
+
+    @property
+    def can_freeze(self) -> bool:
+        return self._sandbox.can_freeze
+
+    def freeze(self) -> bool:
+        """Stop every process inside, wherever it is. False where that is impossible."""
+        return self._sandbox.freeze()
+
+    def thaw(self) -> None:
+        self._sandbox.thaw()
 
     def memory_peak_mib(self) -> int:
         now = self._loop.time()

@@ -4,8 +4,8 @@
 
 Init covers everything up to the first /next. RESPONDED lies between the answer to an invoke and the following /next:
 the environment is not yet free. Where extensions are slower than the runtime, INIT_EXTENSIONS and INVOKE_EXTENSIONS lie
-before READY. FROZEN and RESTORING are entered from READY and before it. Pure: must not know
-sockets, clocks or sandboxes.
+before READY. An idle environment is FROZEN; an invoke or the end thaws it first. Pure: must not know sockets, clocks or
+sandboxes.
 """
 
 from enum import IntEnum, auto
@@ -90,6 +90,8 @@ TRANSITIONS: dict[tuple[State, Trigger], State] = {
     (State.RESPONDED, Trigger.FAIL): State.SHUTDOWN,
     (State.READY, Trigger.FREEZE): State.FROZEN,
     (State.FROZEN, Trigger.THAW): State.READY,
+    # A second poll that was on its way when everything inside stopped.
+    (State.FROZEN, Trigger.NEXT): State.FROZEN,
     (State.READY, Trigger.FAIL): State.SHUTDOWN,
     (State.FROZEN, Trigger.FAIL): State.SHUTDOWN,
     (State.FROZEN, Trigger.RESTORE): State.RESTORING,

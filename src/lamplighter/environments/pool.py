@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
+from itertools import islice
 from typing import Protocol
 
 from lamplighter.environments.blueprint import Blueprint
@@ -168,10 +169,13 @@ class Pool:
     def _wait_for_room(self) -> None:
         """The machine is full: whoever waits does so for a limited time only."""
         oldest_allowed = self._loop.time() - self._house.queue_seconds
-        while self._waiting and self._waiting[0].queued_at <= oldest_allowed:
-            self._waiting.popleft().fail(NoCapacity())
-        if self._waiting:
-            self._recheck_after(self._waiting[0].queued_at - oldest_allowed)
+        # Those at the front have an environment on its way to them.
+        for ticket in [*islice(self._waiting, self._starting, None)]:
+            if ticket.queued_at <= oldest_allowed:
+                self._waiting.remove(ticket)
+                ticket.fail(NoCapacity())
+        if len(self._waiting) > self._starting:
+            self._recheck_after(max(0.0, self._waiting[self._starting].queued_at - oldest_allowed))
         self._report_if_empty()
 
     # --- starts
@@ -239,6 +243,14 @@ class Pool:
         mean = self._mean_seconds
         self._mean_seconds = seconds if mean is None else mean + _MEAN_WEIGHT * (seconds - mean)
         self._settling[environment] = self._loop.time()
+
+    def invoke_returned(self, ticket: Ticket) -> None:
+        if self._idle:
+            self._idle.pop().invoke(ticket)
+            return
+        ticket.queued_at = ticket.queued_at or self._loop.time()
+        self._waiting.appendleft(ticket)
+        self.balance()
 
     def environment_gone(self, environment: Environment) -> None:
         self._settling.pop(environment, None)

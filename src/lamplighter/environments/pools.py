@@ -13,6 +13,7 @@ from lamplighter.environments.background import Background
 from lamplighter.environments.blueprint import Blueprint
 from lamplighter.environments.capacity import Capacity, Ready
 from lamplighter.environments.environment import Platform
+from lamplighter.environments.freezer import Freezer
 from lamplighter.environments.journal import Logs
 from lamplighter.environments.pool import NoCapacity, Pool, VersionKey, version_key
 from lamplighter.environments.provisioned import Provision
@@ -32,9 +33,13 @@ FunctionKey = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolSettings:
-    """What an operator may set. `queue_seconds`: how long an invoke waits when the machine is full."""
+    """What an operator may set. `queue_seconds`: how long an invoke waits when the machine is full.
+
+    `freeze_after_seconds`: an environment idle for so long is frozen until its next invoke; 0 lets all run on.
+    """
 
     idle_seconds: float = 600.0
+    freeze_after_seconds: float = 0.05
     max_environments: int = 1000
     max_memory_mib: int | None = None
     queue_seconds: float = 30.0
@@ -56,8 +61,15 @@ class EnvironmentPools:
     ) -> None:
         self._settings = settings or PoolSettings()
         self._background = Background()
+        self._freezer = Freezer(self._settings.freeze_after_seconds)
         self._platform = Platform(
-            driver, logs, clock or SystemClock(), ids or RandomIds(), limits or Limits(), self._background
+            driver,
+            logs,
+            clock or SystemClock(),
+            ids or RandomIds(),
+            limits or Limits(),
+            self._background,
+            self._freezer,
         )
         self._prepare = prepare
         self._pools: dict[VersionKey, Pool] = {}
@@ -219,6 +231,7 @@ class EnvironmentPools:
         self._is_closing = True
         if self._sweep_timer is not None:
             self._sweep_timer.cancel()
+        self._freezer.close()
         for pool in tuple(self._pools.values()):
             pool.retire()
         for provision in tuple(self._provisions.values()):

@@ -199,6 +199,10 @@ class Provision:
     def environment_responded(self, environment: Environment, duration_ms: float) -> None:
         self._settling.add(environment)
 
+    def invoke_returned(self, ticket: Ticket) -> None:
+        if not self.submit(ticket):
+            self._house.submit_on_demand(self.configuration, ticket)
+
     def environment_gone(self, environment: Environment) -> None:
         self._alive.discard(environment)
         self._settling.discard(environment)

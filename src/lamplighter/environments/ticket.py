@@ -14,7 +14,7 @@ from lamplighter.environments.response_stream import StreamedResponse
 class Ticket:
     """Answered once; early, and with `stream` set, when the response is streamed."""
 
-    __slots__ = ("_error", "_on_end", "_outcome", "_tell", "event", "queued_at", "stream")
+    __slots__ = ("_error", "_on_end", "_outcome", "_tell", "event", "is_returned", "queued_at", "stream")
 
     def __init__(self, event: InvokeEvent, on_end: Callable[[], None]) -> None:
         self.event = event
@@ -23,6 +23,7 @@ class Ticket:
         self._tell: Callable[[], None] | None = None
         self.stream: StreamedResponse | None = None
         self.queued_at = 0.0
+        self.is_returned = False  # an environment ended before it took the invoke; that is forgiven once
         self._on_end: Callable[[], None] | None = on_end
 
     # --- the caller's side

@@ -14,11 +14,15 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Bind:
-    """A directory or file of the host, mounted read-only (unless `writable`) at `target` inside."""
+    """A directory or file of the host, mounted read-only (unless `writable`) at `target` inside.
+
+    `owner` (uid, gid) makes it a shared directory: what the function owns in it belongs to these ids on the host.
+    """
 
     source: Path
     target: str
     writable: bool = False
+    owner: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,9 +114,18 @@ class Sandbox(Protocol):
         """Apply the CPU quota: called at the first /next, because Lambda lets init burst."""
         ...
 
-    def freeze(self) -> None: ...
+    @property
+    def can_freeze(self) -> bool:
+        """Whether this machine has a freezer for it."""
+        ...
 
-    def thaw(self) -> None: ...
+    def freeze(self) -> bool:
+        """Stop every process inside, wherever it is, without its noticing. False where there is no freezer."""
+        ...
+
+    def thaw(self) -> None:
+        """Let everything go on. Nothing happens when it is not frozen."""
+        ...
 
     def memory_peak_bytes(self) -> int:
         """The most memory the sandbox has used so far; 0 where the machine cannot tell."""

@@ -85,13 +85,13 @@ class HttpConnection(asyncio.Protocol):
         self._arrived = 0  # with the last read
         self._fed = 0  # since the message began, at most
         self._headers: dict[str, str] = {}
-        self._method = ""
-        self._path = ""
-        self._query = ""
-        self._begin_message()
+        self.on_message_begin()
         self._is_in_head = False
 
-    def _begin_message(self) -> None:
+    # --- the parser's side. This runs for every request of every listener, so the usual case is written out.
+
+    def on_message_begin(self) -> None:
+        self._method = self._path = self._query = ""
         self._url: list[bytes] = []
         self._raw_headers: list[tuple[bytes, bytes]] = []
         self._parts: list[bytes] = []
@@ -177,14 +177,6 @@ class HttpConnection(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         return False
-
-    # --- the parser's side
-
-    # These run for every request of every listener, so the usual case is written out: each call saved is 1 % of it.
-
-    def on_message_begin(self) -> None:
-        self._method = self._path = self._query = ""
-        self._begin_message()
 
     def on_url(self, part: bytes) -> None:
         self._url.append(part)
@@ -316,15 +308,17 @@ class HttpConnection(asyncio.Protocol):
             stream, self._stream = self._stream, None
             stream.end(collect_headers(self._raw_headers[self._trailers_from :]))
             return
-        parts = self._parts
-        body = parts[0] if len(parts) == 1 else b"".join(parts)
+        body = b"".join(self._parts)  # one part comes back as it is
         self._offer(HttpRequest(self._method, self._path, self._query, self._headers, body, self._peer))
 
     def _offer(self, request: HttpRequest) -> None:
         is_last = not self._parser.should_keep_alive()
         if self._exchange is None and not self._waiting and not self._is_dispatching:
             self._is_dispatching = True
-            self._handle(request, is_last=is_last)
+            self.deadline = None
+            self._read_stream = request.stream
+            self._exchange = exchange = Exchange(self, request.method, is_last=is_last or self._is_closing_soon)
+            self._server.handle(request, exchange)
             self._is_dispatching = False
             if self._waiting:
                 self._dispatch()
@@ -415,7 +409,9 @@ class HttpConnection(asyncio.Protocol):
             self._transport.close()
             return
         if not self._waiting and not self._is_in_head:
-            self._wait(self._limits.idle_seconds, 0)
+            idle_seconds = self._limits.idle_seconds
+            self.deadline = None if idle_seconds is None else self._server.monotonic() + idle_seconds
+            self._deadline_status = 0
         if self._waiting or not self._is_reading:
             self._dispatch()
 

@@ -31,6 +31,9 @@ class Answer:
     body: bytes = b""
     is_gone: bool = False
 
+    def is_closed_by_peer(self) -> bool:
+        return self.is_gone
+
     def send(self, status: int, headers: Headers = (), body: bytes = b"") -> bool:
         assert self.status == 0, "answered twice"
         self.status, self.headers, self.body = status, dict(headers), body

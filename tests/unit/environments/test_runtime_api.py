@@ -27,6 +27,9 @@ class Answer:
     body: bytes = b""
     is_gone: bool = False
 
+    def is_closed_by_peer(self) -> bool:
+        return self.is_gone
+
     def send(self, status: int, headers: Headers = (), body: bytes = b"") -> bool:
         assert self.status == 0, "answered twice"
         self.status, self.headers, self.body = status, dict(headers), body
@@ -44,6 +47,9 @@ class Recorded:
 
     def runtime_polled(self, exchange: Answering) -> None:
         self.calls.append(("polled", exchange))
+
+    def event_was_not_read(self) -> None:
+        self.calls.append(("not read",))
 
     def runtime_responded(self, payload: bytes, content_type: str) -> None:
         self.calls.append(("responded", payload, content_type))

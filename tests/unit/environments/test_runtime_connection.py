@@ -45,6 +45,7 @@ class Peer:
     answers: list[tuple[str, bytes]] = field(default_factory=list)
     kept: Answering | None = None
     is_answering: bool = True
+    unread: int = 0
 
     def runtime_polled(self, exchange: Answering) -> None:
         self.state = after(self.state, Trigger.NEXT)
@@ -60,6 +61,9 @@ class Peer:
         self.state = after(self.state, Trigger.INVOKE)
         self.request_id = request_id(self.polls)
         send_event(exchange, InvokeEvent(self.request_id, b'{"n":%d}' % self.polls, "arn", "", 3), 1)
+
+    def event_was_not_read(self) -> None:
+        self.unread += 1
 
     def runtime_responded(self, payload: bytes, content_type: str) -> None:
         self.state = after(self.state, Trigger.RESPONSE)
@@ -253,6 +257,42 @@ async def test_a_runtime_that_hangs_up_its_poll_is_gone() -> None:
             while not peer.kept.is_gone:  # noqa: ASYNC110  # the transport tells nobody
                 await asyncio.sleep(0.001)
         assert not peer.kept.send(200, (), b"too late")
+
+
+@pytest.mark.parametrize("rounds", [0, 3], ids=["general way", "short way"])
+async def test_an_event_that_the_runtime_did_not_read_before_it_closed_is_told(rounds: int) -> None:
+    peer = Peer()
+    async with served(peer) as client:
+        if rounds:
+            number = await warmed(client, peer)
+            await client.send(response(number, b"1"))
+            await client.read()
+        await client.send(POLL)
+        await asyncio.get_running_loop().sock_recv(client.socket, 1)  # the rest stays unread
+        client.socket.close()
+        async with asyncio.timeout(5):
+            while not peer.unread:  # noqa: ASYNC110  # the transport tells nobody
+                await asyncio.sleep(0.001)
+
+
+async def test_a_runtime_that_closes_after_it_has_read_its_event_is_not_mistaken() -> None:
+    peer = Peer()
+    async with served(peer) as client:
+        await client.send(POLL)
+        await client.read()
+        client.socket.close()
+        await asyncio.sleep(0.05)
+    assert peer.unread == 0
+
+
+async def test_the_kernel_knows_at_once_that_a_poll_was_hung_up() -> None:
+    peer = Peer(is_answering=False)
+    async with served(peer) as client:
+        await client.send(POLL)
+        assert peer.kept is not None
+        assert not peer.kept.is_closed_by_peer()
+        client.socket.close()
+        assert peer.kept.is_closed_by_peer()  # the loop had no turn to notice it
 
 
 async def test_bytes_held_behind_a_poll_are_bounded() -> None:

@@ -26,6 +26,10 @@ class Answering(Protocol):
     @property
     def is_gone(self) -> bool: ...
 
+    def is_closed_by_peer(self) -> bool:
+        """Like `is_gone`, asked of the kernel."""
+        ...
+
     def send(self, status: int, headers: Headers = (), body: bytes = b"") -> bool: ...
 
 

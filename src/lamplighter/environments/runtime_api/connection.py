@@ -9,9 +9,11 @@ from lamplighter.environments.machine import State
 from lamplighter.environments.runtime_api.answers import ACCEPTED
 from lamplighter.environments.runtime_api.peer import Peer
 from lamplighter.wire.http_connection import HttpConnection, Owner
+from lamplighter.wire.http_exchange import Exchange
 from lamplighter.wire.http_message import Headers, status_line
 
 _INVOCATION = b"POST /2018-06-01/runtime/invocation/"
+_NEXT_PATH = "/2018-06-01/runtime/invocation/next"
 _POLL = b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\n"
 _RESPONSE = b"/response HTTP/1.1\r\n"
 _LENGTH = b"\r\ncontent-length:"
@@ -31,6 +33,7 @@ class RuntimeConnection(HttpConnection):
         self._environment = peer
         self._is_mid_message = False
         self._is_parked = False
+        self._has_unread_event = False  # nothing has come since an event was given to this connection
         self._held = b""
         self._known_poll = b""
         # A known response head without its request id and without its length: (before the length, behind it).
@@ -47,7 +50,14 @@ class RuntimeConnection(HttpConnection):
         self._is_mid_message = False
         super().on_message_complete()
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        # The kernel resets a connection that is closed over unread bytes, and only then.
+        if self._has_unread_event and isinstance(exc, ConnectionResetError):
+            self._environment.event_was_not_read()
+        super().connection_lost(exc)
+
     def data_received(self, data: bytes) -> None:
+        self._has_unread_event = False
         if self._is_parked:
             self._hold(data)
         elif self._missing:
@@ -124,6 +134,10 @@ class RuntimeConnection(HttpConnection):
         if surplus:
             self.data_received(surplus)
 
+    def write_answer(self, exchange: Exchange, status: int, headers: Headers, body: bytes) -> bool:
+        self._has_unread_event = status == 200 and self._path == _NEXT_PATH  # noqa: PLR2004  # an event
+        return super().write_answer(exchange, status, headers, body)
+
     # --- the short way of a poll: this connection is the exchange
 
     @property
@@ -135,6 +149,7 @@ class RuntimeConnection(HttpConnection):
         if not self._is_parked or self._transport is None or self._transport.is_closing():
             return False
         self._is_parked = False
+        self._has_unread_event = True
         fields = "".join([f"{name}: {value}\r\n" for name, value in headers])
         if fields.count("\n") != len(headers):
             fields = "".join([f"{name}: {_one_line(value)}\r\n" for name, value in headers])

@@ -25,6 +25,10 @@ class Peer(Protocol):
         """The runtime waits for an event at `exchange`."""
         ...
 
+    def event_was_not_read(self) -> None:
+        """The runtime closed its connection before it had read the event it was given."""
+        ...
+
     def runtime_responded(self, payload: bytes, content_type: str) -> None: ...
 
     def runtime_streams(self, body: RequestStream, content_type: str, exchange: Answering) -> None:

@@ -90,6 +90,19 @@ class TelemetryHub:
         self._early.clear()
         self.is_listening = bool(self._subscribers)
 
+    @property
+    def is_delivering(self) -> bool:
+        return any(subscriber.is_delivering for subscriber in self._subscribers.values())
+
+    def pause(self) -> None:
+        """Everything inside stands still: what comes due meanwhile is delivered after `resume`."""
+        for subscriber in self._subscribers.values():
+            subscriber.pause()
+
+    def resume(self) -> None:
+        for subscriber in self._subscribers.values():
+            subscriber.resume()
+
     async def flush(self, seconds: float) -> None:
         """Deliver what is buffered, within the time."""
         with contextlib.suppress(TimeoutError):

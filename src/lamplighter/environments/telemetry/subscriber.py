@@ -36,6 +36,9 @@ class Subscriber:
         self._due = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
+        self._may_deliver = asyncio.Event()
+        self._may_deliver.set()
+        self.is_delivering = False
         self._is_closed = False
 
     def offer(self, event: TelemetryEvent) -> None:
@@ -66,6 +69,7 @@ class Subscriber:
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer = None
+            await self._may_deliver.wait()
             while not self._buffer.is_empty and not self._is_closed:
                 batch = self._buffer.take()
                 if not await self._is_delivered(batch):
@@ -76,16 +80,31 @@ class Subscriber:
     async def _is_delivered(self, batch: list[bytes]) -> bool:
         pause = _FIRST_PAUSE_SECONDS
         for _ in range(_ATTEMPTS):
-            try:
-                await self._destination.deliver(batch)
-            except NotDelivered:
-                if self._is_closed:
-                    return False
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
-            else:
+            await self._may_deliver.wait()
+            if await self._is_taken(batch):
                 return True
+            if self._is_closed:
+                return False
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
         return False
+
+    async def _is_taken(self, batch: list[bytes]) -> bool:
+        self.is_delivering = True
+        try:
+            await self._destination.deliver(batch)
+        except NotDelivered:
+            return False
+        finally:
+            self.is_delivering = False
+        return True
+
+    def pause(self) -> None:
+        """Whoever listens stands still: begin no delivery until `resume`."""
+        self._may_deliver.clear()
+
+    def resume(self) -> None:
+        self._may_deliver.set()
 
     def _report_dropped(self) -> None:
         records, size = self._buffer.take_dropped()
@@ -103,5 +122,6 @@ class Subscriber:
         if self._timer is not None:
             self._timer.cancel()
         self._destination.close()
+        self._may_deliver.set()
         self._due.set()
         self._idle.set()

@@ -222,13 +222,15 @@ class NamespaceSandbox:
     def limit_cpu(self) -> None:
         self._files.limit_cpu(self._cpu_fraction)
 
-    def freeze(self) -> None:
-        if not self._files.freeze():
-            self.send(pack("stop"))
+    @property
+    def can_freeze(self) -> bool:
+        return self._files.has("freezer")
+
+    def freeze(self) -> bool:
+        return self._files.freeze()
 
     def thaw(self) -> None:
-        if not self._files.thaw():
-            self.send(pack("continue"))
+        self._files.thaw()
 
     def memory_peak_bytes(self) -> int:
         return self._files.memory_peak_bytes()

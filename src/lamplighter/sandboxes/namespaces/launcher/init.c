@@ -89,10 +89,6 @@ static void obey(struct fields *fields, const struct plan *plan, int output_fd, 
         long id = need_number(fields), number = need_number(fields);
         pid_t pid = pid_of(id);
         if (pid > 0) kill(pid, (int)number);
-    } else if (strcmp(order, "stop") == 0) {
-        kill(-1, SIGSTOP); /* where no freezer is to be had */
-    } else if (strcmp(order, "continue") == 0) {
-        kill(-1, SIGCONT);
     }
 }
 
