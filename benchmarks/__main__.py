@@ -7,10 +7,16 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks import async_accept, cold, machine, sandboxes, warm
+from benchmarks import async_accept, cold, control, machine, sandboxes, warm
 from benchmarks.options import Options
 
-SCENARIOS = {"async": async_accept.run, "warm": warm.run, "cold": cold.run, "sandboxes": sandboxes.run}
+SCENARIOS = {
+    "async": async_accept.run,
+    "warm": warm.run,
+    "cold": cold.run,
+    "control": control.run,
+    "sandboxes": sandboxes.run,
+}
 
 
 def main(arguments: list[str]) -> int:

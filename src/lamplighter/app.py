@@ -18,6 +18,7 @@ from lamplighter.aws.service import load_service
 from lamplighter.aws_client.client import AwsClient, Place
 from lamplighter.config import Configuration
 from lamplighter.control.assembly import Control, ControlParts, build_control
+from lamplighter.control.roles import IamRoles
 from lamplighter.control.s3_objects import S3Objects
 from lamplighter.environments.blueprint import Blueprint, Blueprints
 from lamplighter.environments.pools import EnvironmentPools, PoolSettings
@@ -190,6 +191,7 @@ def _build_control(base: Base, data: Data, compute: Compute, client: AwsClient) 
             limits=base.limits,
             link_secret=open_secret(base.configuration.data_dir / "link-secret", base.ids),
             objects=S3Objects(client, place) if client.has("s3") else None,
+            roles=IamRoles(client) if client.has("iam") else None,
             warm=compute.warm,
             url_domain=base.configuration.function_url_domain,
             environments=compute.pools,

@@ -98,7 +98,7 @@ def test_a_functions_layers_are_checked(client: Any) -> None:
         *invalid,
         (
             "Two different versions of the same layer are not allowed to be referenced in the same function. "
-            f"{second} and {arns[0]}."
+            f"{second} and {arns[0]} are versions of the same layer."
         ),
     )
     other = arns[0].replace("us-east-1", "eu-west-1")

@@ -60,7 +60,7 @@ def _endpoint(data_dir: Path) -> Iterator[str]:
     with front() as before:
         stacks = {"AWS_ENDPOINT_URL_LAMBDA": before.url, **keys}
         with moto_server(module="tests.moto_suite", account=ACCOUNT, environment=stacks) as moto:
-            settings = {**moto.settings("s3"), "LAMPLIGHTER_INSTALL_RUNTIMES": "false"}
+            settings = {**moto.settings("s3", "iam"), "LAMPLIGHTER_INSTALL_RUNTIMES": "false"}
             server = start_server("dev", data_dir, "--account-id", ACCOUNT, environment=settings)
             try:
                 before.forward(server.endpoint, moto.url, emptying(server.endpoint, ACCOUNT))

@@ -16,6 +16,7 @@ from lamplighter.control.operations import build_operations
 from lamplighter.control.plane import ControlPlane
 from lamplighter.control.provisioning import NoEnvironments, ProvisionedEnvironments, Provisioning
 from lamplighter.control.reconciler import CodeUnusable, Prepare, Reconciler, SettlingTimes
+from lamplighter.control.roles import Roles, UnknownRoles
 from lamplighter.kernel.ids import Ids
 from lamplighter.kernel.limits import Limits
 from lamplighter.resources.functions.directory import StoredFunctionDirectory
@@ -44,6 +45,7 @@ class ControlParts:
     limits: Limits
     link_secret: bytes
     objects: ObjectSource | None = None
+    roles: Roles | None = None
     times: SettlingTimes | None = None
     warm: Callable[[FunctionConfiguration], Awaitable[None]] | None = None
     url_domain: str | None = None
@@ -99,6 +101,7 @@ def build_control(parts: ControlParts) -> Control:
                 parts.objects or NoObjectSource(),
                 parts.limits,
             ),
+            roles=parts.roles or UnknownRoles(),
             links=CodeLinks(parts.link_secret),
             ids=parts.ids,
             limits=parts.limits,

@@ -67,6 +67,8 @@ class FunctionUpdateOperations:
         await self._plane.wait_created(name)
         given = request.get("Layers")
         layers = None if given is None else refer_to_layers(self._plane.storage, given, context)
+        if request.get("Role"):
+            await self._plane.roles.check(request["Role"], name.account_id, name.region)
 
         def change(latest: FunctionConfiguration) -> FunctionConfiguration:
             changed = latest if layers is None else replace(latest, layers=layers)

@@ -109,6 +109,7 @@ class FunctionOperations:
         )
         layers = refer_to_layers(self._plane.storage, request.get("Layers") or (), context)
         configured = configure(replace(blank, layers=layers), request, self._plane.limits)
+        await self._plane.roles.check(configured.role, name.account_id, name.region)
         if image_uri is not None:
             return replace(configured, code=refer_to_image(image_uri))
         code = await self._plane.code.take_zip(request["Code"])

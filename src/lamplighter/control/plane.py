@@ -11,6 +11,7 @@ from lamplighter.control.code_links import CodeLinks
 from lamplighter.control.mapping_reconciler import MappingReconciler
 from lamplighter.control.provisioning import Provisioning
 from lamplighter.control.reconciler import Reconciler, VersionKey
+from lamplighter.control.roles import Roles
 from lamplighter.kernel.ids import Ids
 from lamplighter.kernel.limits import Limits
 from lamplighter.resources.aliases.table import get_alias
@@ -34,6 +35,7 @@ class ControlPlane:
     provisioning: Provisioning
     capacity: CapacityReconciler
     code: CodeStore
+    roles: Roles
     links: CodeLinks
     ids: Ids
     limits: Limits

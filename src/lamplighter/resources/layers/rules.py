@@ -59,7 +59,7 @@ def check_used_together(arns: Sequence[str], region: str) -> None:
         if layer in seen:
             raise InvalidParameterValueException(
                 "Two different versions of the same layer are not allowed to be referenced in the same function. "
-                f"{text} and {seen[layer]}."
+                f"{text} and {seen[layer]} are versions of the same layer."
             )
         seen[layer] = text
 
