@@ -11,7 +11,7 @@ from tests.security.conftest import Cell
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-REFUSED = {errno.EPERM, errno.EACCES, errno.ENOSYS, errno.EAFNOSUPPORT}
+REFUSED = {errno.EPERM, errno.EACCES, errno.ENOSYS, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT}
 ABSENT = {errno.ENOSYS, errno.EAFNOSUPPORT}  # this machine's kernel was built without it
 BAD = "-1"  # an argument that no kernel accepts: bare, the call fails for that reason and not for lack of permission
 

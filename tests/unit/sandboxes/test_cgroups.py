@@ -24,6 +24,7 @@ V1_FILES = {
     "memory": (
         "memory.limit_in_bytes",
         "memory.memsw.limit_in_bytes",
+        "memory.kmem.tcp.limit_in_bytes",
         "memory.max_usage_in_bytes",
         "memory.oom_control",
     ),
@@ -118,6 +119,7 @@ def test_version_1_limits(version_1: Cgroup, tmp_path: Path) -> None:
 
     assert (tmp_path / "memory/memory.limit_in_bytes").read_text() == str(128 * MIB)
     assert (tmp_path / "memory/memory.memsw.limit_in_bytes").read_text() == str(128 * MIB)
+    assert (tmp_path / "memory/memory.kmem.tcp.limit_in_bytes").read_text() == str(32 * MIB)
     assert (tmp_path / "pids/pids.max").read_text() == "1025"
     assert (tmp_path / "cpu/cpu.cfs_period_us").read_text() == "20000"
     assert (tmp_path / "cpu/cpu.cfs_quota_us").read_text() == ""  # not before it is asked for

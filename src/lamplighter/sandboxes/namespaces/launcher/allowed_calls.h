@@ -3,6 +3,7 @@
  * Left out on purpose: mount and its newer relatives, pivot_root, chroot, ptrace, process_vm_*, process_madvise, kcmp,
  * pidfd_getfd, bpf, perf_event_open, keyctl, add_key, request_key, userfaultfd, io_uring_*, setns, unshare, clone3,
  * open_by_handle_at, name_to_handle_at, modules, kexec, reboot, swap, quota, clocks, iopl, ioperm, modify_ldt, syslog,
+ * io_setup (its contexts are counted for the whole host) and its relatives, cachestat (tells what others have read),
  * vhangup, acct, fanotify_init, memfd_secret, mbind, move_pages, migrate_pages, seccomp, uselib, sysfs, ustat.
  * clone, socket, socketpair, personality, ioctl and sync are judged by their arguments in seccomp.c.
  */
@@ -17,9 +18,8 @@
     SYS_getgroups, SYS_getitimer, SYS_getpeername, SYS_getpgid, SYS_getpid, SYS_getppid, SYS_getpriority,
     SYS_getrandom, SYS_getresgid, SYS_getresuid, SYS_getrlimit, SYS_getrusage, SYS_getsid, SYS_getsockname,
     SYS_getsockopt, SYS_gettid, SYS_gettimeofday, SYS_getuid, SYS_getxattr, SYS_inotify_add_watch,
-    SYS_inotify_init1, SYS_inotify_rm_watch, SYS_io_cancel, SYS_io_destroy, SYS_io_getevents, SYS_io_pgetevents,
-    SYS_io_setup, SYS_io_submit, SYS_ioctl, SYS_ioprio_get, SYS_ioprio_set, SYS_kill, SYS_lgetxattr, SYS_linkat,
-    SYS_listen, SYS_listxattr, SYS_llistxattr, SYS_lremovexattr, SYS_lseek, SYS_lsetxattr, SYS_madvise,
+    SYS_inotify_init1, SYS_inotify_rm_watch, SYS_ioctl, SYS_ioprio_get, SYS_ioprio_set, SYS_kill, SYS_lgetxattr,
+    SYS_linkat, SYS_listen, SYS_listxattr, SYS_llistxattr, SYS_lremovexattr, SYS_lseek, SYS_lsetxattr, SYS_madvise,
     SYS_membarrier, SYS_memfd_create, SYS_mincore, SYS_mkdirat, SYS_mknodat, SYS_mlock, SYS_mlock2, SYS_mlockall,
     SYS_mmap, SYS_mprotect, SYS_mq_getsetattr, SYS_mq_notify, SYS_mq_open, SYS_mq_timedreceive, SYS_mq_timedsend,
     SYS_mq_unlink, SYS_mremap, SYS_msgctl, SYS_msgget, SYS_msgrcv, SYS_msgsnd, SYS_msync, SYS_munlock,
@@ -52,6 +52,6 @@
     /* newer than many libc headers, and numbered alike everywhere */
     424 /* pidfd_send_signal */, 434 /* pidfd_open */, 436 /* close_range */, 437 /* openat2 */,
     439 /* faccessat2 */, 441 /* epoll_pwait2 */, 444 /* landlock_create_ruleset */, 445 /* landlock_add_rule */,
-    446 /* landlock_restrict_self */, 449 /* futex_waitv */, 451 /* cachestat */, 452 /* fchmodat2 */,
+    446 /* landlock_restrict_self */, 449 /* futex_waitv */, 452 /* fchmodat2 */,
     453 /* map_shadow_stack */, 454 /* futex_wake */, 455 /* futex_wait */, 456 /* futex_requeue */,
     462 /* mseal */,

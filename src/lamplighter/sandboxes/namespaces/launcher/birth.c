@@ -45,8 +45,10 @@ static int open_cgroup2(const char *directory) {
 }
 
 static void clone_inner(struct birth *birth, int cgroup) {
-    uint64_t flags = CLONE_PARENT | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS |
-                     CLONE_NEWCGROUP | (birth->is_root ? 0 : CLONE_NEWUSER);
+    uint64_t flags = CLONE_PARENT | CLONE_NEWNS | (defended("pid") ? CLONE_NEWPID : 0) |
+                     (defended("net") ? CLONE_NEWNET : 0) | (defended("ipc") ? CLONE_NEWIPC : 0) |
+                     (defended("uts") ? CLONE_NEWUTS : 0) | (defended("cgroup") ? CLONE_NEWCGROUP : 0) |
+                     (birth->is_root ? 0 : CLONE_NEWUSER);
     /* JUSTIFICATION: the sandbox itself. SAFETY: in root mode the namespaces belong to the initial user namespace, in
      * which the function will have no id and no capability. CLONE_PARENT makes the spawner reap it. */
     pid_t inner = clone_with(flags, cgroup);
@@ -61,6 +63,8 @@ static noreturn void live_outside(struct fields *order) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     report(-1, "outer", "%d", birth.outer);
     birth.is_root = strcmp(need_field(order), "root") == 0;
+    /* A server that is guarded against the OOM killer must not hand that on: on a machine out of memory functions go. */
+    write_file("/proc/self/oom_score_adj", "500");
     long host_id = need_number(order);
     birth.host_uid = birth.is_root ? (unsigned)host_id : getuid();
     birth.host_gid = birth.is_root ? (unsigned)host_id : getgid();
@@ -79,6 +83,7 @@ static noreturn void run_nursery(int orders) {
     int birth_socket;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     control_fd = -1;
+    plant_leak();
     while (receive(orders, &order, &birth_socket, 1)) {
         pid_t outer = clone_with(CLONE_PARENT, -1);
         if (outer == 0) {

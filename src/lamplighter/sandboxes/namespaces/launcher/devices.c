@@ -77,14 +77,17 @@ int prepare_devices(bool is_root) {
 }
 
 /* Made read-only. */
-static const char *const FIXED[] = {"sys", "irq", "bus", "fs"};
+static const char *const FIXED[] = {"sys"};
 /* Hidden: files behind /dev/null, directories behind an empty filesystem. */
 static const char *const HIDDEN_FILES[] = {
     "kcore",       "keys",       "key-users", "sysrq-trigger", "timer_list", "timer_stats", "sched_debug",
     "latency_stats", "kallsyms", "kmsg",      "kpagecount",    "kpageflags", "kpagecgroup", "iomem",
     "ioports",     "mtrr",       "config.gz", "slabinfo",      "vmallocinfo", "diskstats", "partitions", "locks",
+    "interrupts",  "softirqs",   "cmdline",   "modules",       "schedstat",  "buddyinfo",   "zoneinfo",   "pagetypeinfo",
+    "bootconfig",  "crypto",
 };
-static const char *const HIDDEN_DIRECTORIES[] = {"acpi", "scsi", "asound", "driver", "dma", "pressure"};
+static const char *const HIDDEN_DIRECTORIES[] = {"acpi", "scsi", "asound", "driver", "dma", "pressure",
+                                                 "fs",   "bus",  "irq",    "tty"};
 
 static int clone_inside(int at, const char *name) {
     return (int)syscall(SYS_open_tree, at, name, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
@@ -96,7 +99,7 @@ static bool is_there(int at, const char *name, mode_t kind) {
 }
 
 static void hide_files(int devices, int proc) {
-    for (size_t i = 0; i < COUNT(HIDDEN_FILES); i++) {
+    for (size_t i = 0; i < COUNT(HIDDEN_FILES) && defended("masks"); i++) {
         if (!is_there(proc, HIDDEN_FILES[i], S_IFREG)) continue;
         int nothing = clone_inside(devices, "null");
         if (nothing < 0) fail("bind /dev/null");
@@ -108,7 +111,7 @@ static void hide_files(int devices, int proc) {
 static void hide_directories(int proc) {
     const char *options[] = {"size", "4k", "mode", "0555", NULL};
     const char *first = NULL; /* one empty filesystem serves all */
-    for (size_t i = 0; i < COUNT(HIDDEN_DIRECTORIES); i++) {
+    for (size_t i = 0; i < COUNT(HIDDEN_DIRECTORIES) && defended("masks"); i++) {
         if (!is_there(proc, HIDDEN_DIRECTORIES[i], S_IFDIR)) continue;
         int empty = first == NULL
                         ? new_filesystem("tmpfs", options, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
@@ -122,10 +125,10 @@ static void hide_directories(int proc) {
 
 int prepare_proc(int devices) {
     /* hidepid: the function sees the processes of its own user, so not even the sandbox's pid 1. */
-    const char *options[] = {"hidepid", "invisible", NULL};
+    const char *options[] = {"hidepid", defended("hidepid") ? "invisible" : "off", NULL};
     int proc = new_filesystem("proc", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
     attach_over(proc, "/proc");
-    for (size_t i = 0; i < COUNT(FIXED); i++) {
+    for (size_t i = 0; i < COUNT(FIXED) && defended("fixed"); i++) {
         if (!is_there(proc, FIXED[i], S_IFDIR)) continue;
         int tree = clone_inside(proc, FIXED[i]);
         if (tree < 0) fail("bind /proc/%s", FIXED[i]);

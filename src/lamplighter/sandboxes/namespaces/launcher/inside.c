@@ -27,6 +27,7 @@ static void sort(int *numbers, int count) {
 
 static void close_others(int *kept, int count) {
     unsigned first = 0;
+    if (!defended("close")) return;
     sort(kept, count);
     for (int i = 0; i < count; i++) {
         if (kept[i] < 0) continue;
@@ -73,13 +74,13 @@ static int adopt(struct plan *plan) {
 }
 
 static void give_up_power(const struct birth *birth, const struct plan *plan) {
-    enter_user_namespace(birth, plan);
+    if (defended("power")) enter_user_namespace(birth, plan);
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0) fail("PR_SET_PDEATHSIG");
     drop_bounding_set();
     keep_init_capabilities(birth->is_root);
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) fail("PR_SET_NO_NEW_PRIVS");
+    if (defended("nnp") && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) fail("PR_SET_NO_NEW_PRIVS");
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) fail("PR_SET_DUMPABLE");
-    install_seccomp();
+    if (defended("filter")) install_seccomp();
 }
 
 noreturn void live_inside(struct birth *birth) {
@@ -89,7 +90,7 @@ noreturn void live_inside(struct birth *birth) {
     close_others(kept, sizeof(kept) / sizeof(kept[0]));
     int listener = prepare(birth, &prepared);
     int output = adopt(&plan);
-    if (sethostname(plan.hostname, strlen(plan.hostname)) < 0) fail("sethostname");
+    if (defended("uts") && sethostname(plan.hostname, strlen(plan.hostname)) < 0) fail("sethostname");
     /* So that the function may open /dev/stdout, which is this pipe, again. */
     unsigned owner = birth->is_root ? birth->host_uid + 1 : FUNCTION_UID;
     unsigned group = birth->is_root ? birth->host_gid + 1 : FUNCTION_GID;

@@ -96,6 +96,7 @@ noreturn void live_inside(struct birth *birth);
 
 int open_runtime_api(void); /* loopback up; returns the listener on 127.0.0.1:9001 */
 
+uint64_t standing(uint64_t attributes); /* all of them, in the product */
 int clone_tree(const char *source, uint64_t attributes);
 void set_attributes(int tree, uint64_t attributes, const char *what);
 void attach_tree(int tree, int root, const char *target);
@@ -131,5 +132,18 @@ pid_t start_process(const struct plan *plan, int output_fd, char **argv, char **
 noreturn void run_init(const struct plan *plan, int output_fd);
 
 int run_probe(void); /* probe.c */
+
+/* --- weakened.c: the escape suite's own build can leave a defence out; in the product each one stands ------------- */
+
+#ifdef LAMPLIGHTER_WEAKENED
+bool defended(const char *defence);
+void plant_leak(void);
+#else
+static inline bool defended(const char *defence) {
+    (void)defence;
+    return true;
+}
+static inline void plant_leak(void) {}
+#endif
 
 #endif

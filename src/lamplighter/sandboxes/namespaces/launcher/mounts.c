@@ -22,8 +22,14 @@ int clone_tree(const char *source, uint64_t attributes) {
     return tree;
 }
 
+uint64_t standing(uint64_t attributes) {
+    uint64_t left_out = (defended("readonly") ? 0 : MOUNT_ATTR_RDONLY) | (defended("nosuid") ? 0 : MOUNT_ATTR_NOSUID) |
+                        (defended("nodev") ? 0 : MOUNT_ATTR_NODEV);
+    return attributes & ~left_out;
+}
+
 void set_attributes(int tree, uint64_t attributes, const char *what) {
-    struct mount_attributes wanted = {.attr_set = attributes};
+    struct mount_attributes wanted = {.attr_set = standing(attributes)};
     if (syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH, &wanted, sizeof(wanted)) < 0)
         fail("mount attributes of %s", what);
 }
@@ -31,6 +37,7 @@ void set_attributes(int tree, uint64_t attributes, const char *what) {
 void attach_tree(int tree, int root, const char *target) {
     while (*target == '/') target++;
     struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
+    if (!defended("resolve")) how.resolve = 0;
     int place = (int)syscall(SYS_openat2, root, target, &how, sizeof(how));
     if (place < 0) fail("mount point /%s", target);
     if (syscall(SYS_move_mount, tree, "", place, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
@@ -40,7 +47,7 @@ void attach_tree(int tree, int root, const char *target) {
 
 static int finish(int context, const char *type, uint64_t attributes) {
     if (syscall(SYS_fsconfig, context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0) fail("create %s", type);
-    int tree = (int)syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC, attributes);
+    int tree = (int)syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC, standing(attributes));
     if (tree < 0) fail("fsmount %s", type);
     close(context);
     return tree;

@@ -26,12 +26,15 @@ static bool limit(int what, long value) {
 }
 
 static bool set_limits(const struct plan *plan) {
+    if (!defended("limits")) return true;
     /* A core limit of 1 byte writes no file and, unlike 0, keeps a core handler of the host from being fed. */
     return limit(RLIMIT_CORE, 1) && limit(RLIMIT_NOFILE, plan->open_files) && limit(RLIMIT_NPROC, plan->processes) &&
-           limit(RLIMIT_MEMLOCK, 64 * 1024) && (plan->data_bytes == 0 || limit(RLIMIT_DATA, plan->data_bytes));
+           limit(RLIMIT_MEMLOCK, 64 * 1024) && limit(RLIMIT_MSGQUEUE, 819200) && limit(RLIMIT_RTPRIO, 0) &&
+           limit(RLIMIT_NICE, 0) && (plan->data_bytes == 0 || limit(RLIMIT_DATA, plan->data_bytes));
 }
 
 static bool become_function(const struct plan *plan) {
+    if (!defended("power") || !defended("user")) return prctl(PR_SET_PDEATHSIG, SIGKILL) == 0;
     /* The group list is empty already and, without root, may not be touched any more. */
     if (setresgid(plan->gid, plan->gid, plan->gid) < 0 || setresuid(plan->uid, plan->uid, plan->uid) < 0) return false;
     drop_all_capabilities();
@@ -56,8 +59,8 @@ static noreturn void run(const struct plan *plan, int output_fd, int failure_fd,
                   become_function(plan) && arrange_descriptors(output_fd);
     umask(022);
     /* Everything but 0, 1, 2 and the failure pipe, which closes itself at exec. */
-    if (failure_fd > 3) syscall(SYS_close_range, 3U, (unsigned)failure_fd - 1, 0);
-    syscall(SYS_close_range, (unsigned)failure_fd + 1, ~0U, 0);
+    if (defended("close") && failure_fd > 3) syscall(SYS_close_range, 3U, (unsigned)failure_fd - 1, 0);
+    if (defended("close")) syscall(SYS_close_range, (unsigned)failure_fd + 1, ~0U, 0);
     if (is_set && chdir(plan->cwd) == 0) execve(argv[0], argv, envp);
     int reason = errno == 0 ? EPERM : errno;
     if (write(failure_fd, &reason, sizeof(reason)) < 0) _exit(126);

@@ -98,16 +98,63 @@ static void check_clone(void) {
     give(refuse(ENOSYS));
 }
 
+/* `number` is refused when its argument `index` has any of `bits`. */
+static void refuse_bits(int number, int index, uint32_t bits, int reason) {
+    on_call(number, 4);
+    load_argument(index);
+    emit(BPF_JMP | BPF_JSET | BPF_K, bits, 0, 1);
+    give(refuse(reason));
+    load(offsetof(struct seccomp_data, nr));
+}
+
+/* The next `count` instructions are for sockets of this family only. */
+static void on_family(uint32_t family, uint8_t count) {
+    load_argument(0);
+    emit(BPF_JMP | BPF_JEQ | BPF_K, family, 0, count);
+}
+
+static void check_internet_sockets(void) {
+    /* TCP, UDP and ping, each given by name or as the default. No protocol whose first socket would load a module into
+     * the kernel (SCTP, DCCP, L2TP, ...), and none that the firewall was not written for. */
+    static const uint32_t internet[] = {AF_INET, AF_INET6}, protocols[] = {0, 1, 6, 17, 58};
+    enum { TYPES = 6, FAMILIES = 2 + TYPES + 2 * 5 + 1, NETLINK = 2 + 3 };
+    on_call(SYS_socket, 2 * FAMILIES + NETLINK);
+    for (int i = 0; i < 2; i++) {
+        on_family(internet[i], FAMILIES - 2);
+        load_argument(1);
+        emit(BPF_ALU | BPF_AND | BPF_K, 0xf, 0, 0); /* without SOCK_CLOEXEC and SOCK_NONBLOCK */
+        emit(BPF_JMP | BPF_JEQ | BPF_K, SOCK_STREAM, 2, 0);
+        emit(BPF_JMP | BPF_JEQ | BPF_K, SOCK_DGRAM, 1, 0);
+        give(refuse(EPROTONOSUPPORT));
+        load_argument(2);
+        for (int j = 0; j < 5; j++) {
+            emit(BPF_JMP | BPF_JEQ | BPF_K, protocols[j], 0, 1);
+            give(SECCOMP_RET_ALLOW);
+        }
+        give(refuse(EPROTONOSUPPORT));
+    }
+    /* Routes and interfaces of its own network only: kernel events, for one, would tell of the host's devices. */
+    on_family(AF_NETLINK, NETLINK - 2);
+    load_argument(2);
+    emit(BPF_JMP | BPF_JEQ | BPF_K, 0 /* NETLINK_ROUTE */, 0, 1);
+    give(SECCOMP_RET_ALLOW);
+    load(offsetof(struct seccomp_data, nr)); /* the next check looks at the number again and refuses */
+}
+
 static void check_arguments(void) {
     /* No AF_VSOCK (reaches the hypervisor past every network namespace), AF_ALG, AF_PACKET, AF_XDP, ... */
-    static const uint32_t families[] = {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK};
-    allow_values(SYS_socket, 0, families, 4, EAFNOSUPPORT);
+    static const uint32_t families[] = {AF_UNIX};
+    check_internet_sockets();
+    allow_values(SYS_socket, 0, families, 1, EAFNOSUPPORT);
     static const uint32_t pair_families[] = {AF_UNIX};
     allow_values(SYS_socketpair, 0, pair_families, 1, EAFNOSUPPORT);
     static const uint32_t personas[] = {0x0, 0x8, 0x20000, 0x20008, 0xffffffff};
     allow_values(SYS_personality, 0, personas, 5, EPERM);
     refuse_value(SYS_ioctl, 1, 0x5412 /* TIOCSTI: types into a terminal */, EPERM);
     refuse_value(SYS_ioctl, 1, 0x541C /* TIOCLINUX */, EPERM);
+    /* Huge pages are the host's, not counted as the sandbox's memory. */
+    refuse_bits(SYS_mmap, 3, 0x40000 /* MAP_HUGETLB */, EPERM);
+    refuse_bits(SYS_memfd_create, 1, 4 /* MFD_HUGETLB */, EPERM);
     /* sync() would flush every filesystem of the host: succeeds without doing anything. */
     on_call(SYS_sync, 1);
     give(refuse(0));
