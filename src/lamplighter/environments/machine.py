@@ -60,7 +60,14 @@ class IllegalTransition(Exception):
         self.trigger = trigger
 
 
-TRANSITIONS: dict[tuple[State, Trigger], State] = {
+class _Transitions(dict[tuple[State, Trigger], State]):
+    """The state that follows, by state and trigger. To look an illegal one up raises IllegalTransition."""
+
+    def __missing__(self, key: tuple[State, Trigger]) -> State:
+        raise IllegalTransition(*key)
+
+
+_LEGAL: dict[tuple[State, Trigger], State] = {
     (State.STARTING, Trigger.SANDBOX_STARTED): State.INIT,
     (State.STARTING, Trigger.FAIL): State.INIT_FAILED,
     (State.INIT, Trigger.NEXT): State.READY,
@@ -99,6 +106,7 @@ TRANSITIONS: dict[tuple[State, Trigger], State] = {
     (State.RESTORING, Trigger.FAIL): State.SHUTDOWN,
     (State.SHUTDOWN, Trigger.END): State.DEAD,
 } | {(state, Trigger.SHUT_DOWN): State.SHUTDOWN for state in State if state not in (State.SHUTDOWN, State.DEAD)}
+TRANSITIONS = _Transitions(_LEGAL)
 
 # What AWS's runtime interface emulator calls the same states in its answers to a runtime.
 RUNTIME_STATE_NAMES: dict[State, str] = {
@@ -120,10 +128,7 @@ RUNTIME_STATE_NAMES: dict[State, str] = {
 
 def after(state: State, trigger: Trigger) -> State:
     """The state that follows. Raises IllegalTransition."""
-    following = TRANSITIONS.get((state, trigger))
-    if following is None:
-        raise IllegalTransition(state, trigger)
-    return following
+    return TRANSITIONS[state, trigger]
 
 
 def is_allowed(state: State, trigger: Trigger) -> bool:

@@ -14,7 +14,7 @@ from lamplighter.wire.http_request_stream import RequestStream
 Headers = Sequence[tuple[str, str]]
 
 _BODILESS = frozenset({204, 304})
-_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
+_OK = HTTPStatus.OK.value
 
 
 _NAMES_KEPT = 1024
@@ -32,6 +32,16 @@ class _Names(dict[bytes, str]):
 
 
 _names = _Names()
+
+
+class _StatusLines(dict[int, str]):
+    """Status lines by status, those without a name of their own included."""
+
+    def __missing__(self, status: int) -> str:
+        return f"HTTP/1.1 {status} Status\r\n"
+
+
+STATUS_LINES = _StatusLines({status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus})
 
 
 class _Methods(dict[bytes, str]):
@@ -118,13 +128,9 @@ def plain_refusal(refusal: Refusal) -> HttpResponse:
     return HttpResponse(refusal.status, (("Content-Type", "text/plain"),), refusal.reason.encode())
 
 
-def status_line(status: int) -> str:
-    return _STATUS_LINES.get(status) or f"HTTP/1.1 {status} Status\r\n"
-
-
 def has_body(method: str, status: int) -> bool:
     """Whether an answer of `status` to `method` carries its body on the wire."""
-    return method != "HEAD" and status not in _BODILESS and status >= HTTPStatus.OK
+    return method != "HEAD" and status not in _BODILESS and status >= _OK
 
 
 def render_head(status: int, headers: Headers, closing: str) -> bytes:
@@ -135,8 +141,7 @@ def render_head(status: int, headers: Headers, closing: str) -> bytes:
     text = "".join([f"{name}: {value}\r\n" for name, value in headers])
     if text.count("\n") != len(headers) or text.count("\r") != len(headers):
         text = "".join([f"{_one_line(name)}: {_one_line(value)}\r\n" for name, value in headers])
-    line = _STATUS_LINES.get(status) or status_line(status)
-    return f"{line}{text}{closing}".encode("latin-1", "replace")
+    return f"{STATUS_LINES[status]}{text}{closing}".encode("latin-1", "replace")
 
 
 def render_request_head(method: str, target: str, headers: Headers, body_bytes: int) -> bytes:

@@ -10,7 +10,7 @@ from lamplighter.environments.runtime_api.answers import ACCEPTED
 from lamplighter.environments.runtime_api.peer import Peer
 from lamplighter.wire.http_connection import HttpConnection, Owner
 from lamplighter.wire.http_exchange import Exchange
-from lamplighter.wire.http_message import Headers, status_line
+from lamplighter.wire.http_message import STATUS_LINES, Headers
 
 _INVOCATION = b"POST /2018-06-01/runtime/invocation/"
 _NEXT_PATH = "/2018-06-01/runtime/invocation/next"
@@ -31,7 +31,6 @@ class RuntimeConnection(HttpConnection):
     def __init__(self, server: Owner, peer: Peer) -> None:
         super().__init__(server)
         self._environment = peer
-        self._is_mid_message = False
         self._is_parked = False
         self._has_unread_event = False  # nothing has come since an event was given to this connection
         self._held = b""
@@ -41,14 +40,6 @@ class RuntimeConnection(HttpConnection):
         self._content_type = "application/json"
         self._missing = 0
         self._pieces: list[bytes] = []
-
-    def on_message_begin(self) -> None:
-        self._is_mid_message = True
-        super().on_message_begin()
-
-    def on_message_complete(self) -> None:
-        self._is_mid_message = False
-        super().on_message_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
         # The kernel resets a connection that is closed over unread bytes, and only then.
@@ -62,7 +53,7 @@ class RuntimeConnection(HttpConnection):
             self._hold(data)
         elif self._missing:
             self._take_body(data)
-        elif self._is_mid_message or not self._is_free():
+        elif self._is_in_head or self._is_in_body or self._exchange is not None or not self._is_free():
             super().data_received(data)
         elif data == self._known_poll and self._environment.state is State.RESPONDED:
             self._is_parked = True
@@ -72,8 +63,8 @@ class RuntimeConnection(HttpConnection):
             self._learn(data)
 
     def _is_free(self) -> bool:
-        """Whether nothing is in progress, so that the next byte begins a request."""
-        return self._exchange is None and not self._waiting and not self._is_refused and not self._is_closing_soon
+        """Whether nothing waits or ends, so that the next byte begins a request."""
+        return not (self._waiting or self._is_refused or self._is_closing_soon)
 
     # --- learning, from what the general way has just taken
 
@@ -100,7 +91,7 @@ class RuntimeConnection(HttpConnection):
     def _take_response(self, data: bytes, before: bytes, behind: bytes) -> bool:
         """Whether `data` begins with a known head for the invoke in progress."""
         environment = self._environment
-        start = _INVOCATION + environment.request_id.encode() + before
+        start = b"%b%b%b" % (_INVOCATION, environment.request_id.encode(), before)
         if environment.state is not State.INVOKING or not data.startswith(start):
             return False
         digits_end = data.find(b"\r\n", len(start))
@@ -110,10 +101,10 @@ class RuntimeConnection(HttpConnection):
         length = int(digits)
         if length > environment.response_limit:
             return False
-        body = data[digits_end + len(behind) :]
         self._missing = length
-        if body or not length:
-            self._take_body(body)
+        head_end = digits_end + len(behind)
+        if len(data) > head_end or not length:
+            self._take_body(data[head_end:])
         return True
 
     def _take_body(self, data: bytes) -> None:
@@ -126,7 +117,8 @@ class RuntimeConnection(HttpConnection):
             return
         pieces, self._pieces = self._pieces, []
         if self._environment.state is State.INVOKING:
-            self._write(ACCEPTED)
+            if self._transport is not None and not self._transport.is_closing():
+                self._transport.write(ACCEPTED)
             self._environment.runtime_responded(b"".join(pieces) if pieces else piece, self._content_type)
         else:
             # The invoke ended under it (its time was up): the sandbox is on its way out, and so is this connection.
@@ -146,18 +138,19 @@ class RuntimeConnection(HttpConnection):
 
     def send(self, status: int, headers: Headers = (), body: bytes = b"") -> bool:
         """Answer the poll, then go on with what came meanwhile."""
-        if not self._is_parked or self._transport is None or self._transport.is_closing():
+        transport = self._transport
+        if not self._is_parked or transport is None or transport.is_closing():
             return False
         self._is_parked = False
         self._has_unread_event = True
         fields = "".join([f"{name}: {value}\r\n" for name, value in headers])
         if fields.count("\n") != len(headers):
             fields = "".join([f"{name}: {_one_line(value)}\r\n" for name, value in headers])
-        head = f"{status_line(status)}{fields}Content-Length: {len(body)}\r\n\r\n".encode("latin-1", "replace")
+        head = f"{STATUS_LINES[status]}{fields}Content-Length: {len(body)}\r\n\r\n".encode("latin-1", "replace")
         if len(body) <= _COPY_BYTES:
-            self._transport.write(head + body)
+            transport.write(head + body)
         else:
-            self._transport.writelines((head, body))
+            transport.writelines((head, body))
         if self._held:
             held, self._held = self._held, b""
             self.data_received(held)
