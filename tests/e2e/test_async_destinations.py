@@ -30,10 +30,10 @@ def handler(event, context):
 FAST = {"LAMPLIGHTER_ASYNC_TIME_SCALE": "0.001"}
 
 
-def package() -> bytes:
+def package_of(code: str) -> bytes:
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w") as archive:
-        archive.writestr("app.py", CODE)
+        archive.writestr("app.py", code)
     return data.getvalue()
 
 
@@ -61,7 +61,7 @@ def server(moto: MotoServer, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 def create(server: LiveServer, name: str, **members: Any) -> Any:
     client = server.client()
-    code = members.pop("Code", None) or {"ZipFile": package()}
+    code = members.pop("Code", None) or {"ZipFile": package_of(CODE)}
     role = f"arn:aws:iam::{ACCOUNT}:role/r"
     client.create_function(FunctionName=name, Runtime=RUNTIME, Role=role, Handler="app.handler", Code=code, **members)
     client.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 90})
@@ -225,7 +225,7 @@ def test_a_large_event_and_its_record_are_whole(server: LiveServer, moto: MotoSe
 def test_code_comes_from_the_bucket_it_lies_in(server: LiveServer, moto: MotoServer) -> None:
     s3 = moto.client("s3")
     s3.create_bucket(Bucket="code")
-    s3.put_object(Bucket="code", Key="a b/package.zip", Body=package())
+    s3.put_object(Bucket="code", Key="a b/package.zip", Body=package_of(CODE))
     client = create(server, "from-s3", Code={"S3Bucket": "code", "S3Key": "a b/package.zip"})
 
     assert json.load(client.invoke(FunctionName="from-s3", Payload=b"{}")["Payload"]) == {"answer": {}}

@@ -86,9 +86,11 @@ class AwsClient:
         query: str = "",
         headers: Mapping[str, str] | None = None,
         body: bytes = b"",
+        trace_header: str = "",
     ) -> HttpResponse:
         """The successful answer. `path` and `query` are percent-encoded already.
 
+        `trace_header` is not signed: whoever passes the call on may extend it.
         Raises EndpointMissing, CallRefused for the service's error, CallFailed when no answer came.
         """
         endpoint = self._endpoints.get(service)
@@ -98,7 +100,9 @@ class AwsClient:
         while True:
             attempt += 1
             try:
-                return await self._call_once(endpoint, service, place, method, path, query, headers or {}, body)
+                return await self._call_once(
+                    endpoint, service, place, method, path, query, headers or {}, body, trace_header
+                )
             except (CallRefused, CallFailed) as error:
                 hopeless = isinstance(error, CallRefused) and not error.may_pass
                 if hopeless or attempt >= self._attempts:
@@ -115,6 +119,7 @@ class AwsClient:
         query: str,
         headers: Mapping[str, str],
         body: bytes,
+        trace_header: str,
     ) -> HttpResponse:
         origin = Origin.of(endpoint.url)
         path = urlsplit(endpoint.url).path.rstrip("/") + path
@@ -135,6 +140,8 @@ class AwsClient:
             service=service,
             now=self._clock.now(),
         )
+        if trace_header:
+            signed["X-Amzn-Trace-Id"] = trace_header
         target = f"{path}?{query}" if query else path
         response = await self._http.call(origin, method, target, tuple(signed.items()), body)
         if response.status >= _FIRST_ERROR:

@@ -12,16 +12,25 @@ _MAY_PASS = frozenset({"InternalFailure", "InternalException", "ThrottlingExcept
 
 
 async def put_event(
-    client: AwsClient, bus: Arn, *, source: str, detail_type: str, resources: Sequence[str], detail: str
+    client: AwsClient,
+    bus: Arn,
+    *,
+    source: str,
+    detail_type: str,
+    resources: Sequence[str],
+    detail: str,
+    trace_header: str = "",
 ) -> None:
     """Raises what AwsClient.call raises, also when the bus refused the one entry."""
-    entry = {
+    entry: dict[str, object] = {
         "Source": source,
         "DetailType": detail_type,
         "Resources": list(resources),
         "Detail": detail,
         "EventBusName": bus.text,
     }
+    if trace_header:
+        entry["TraceHeader"] = trace_header
     place = Place(bus.account_id, bus.region)
     answered = await json_call(client, "events", place, "AWSEvents.PutEvents", {"Entries": [entry]})
     if not answered.get("FailedEntryCount"):

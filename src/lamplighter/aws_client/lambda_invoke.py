@@ -6,7 +6,7 @@ from lamplighter.aws_client.client import AwsClient, Place
 from lamplighter.kernel.arn import Arn
 
 
-async def invoke_event(client: AwsClient, function: Arn, payload: bytes) -> None:
+async def invoke_event(client: AwsClient, function: Arn, payload: bytes, trace_header: str = "") -> None:
     """Raises what AwsClient.call raises."""
     await client.call(
         "lambda",
@@ -14,4 +14,5 @@ async def invoke_event(client: AwsClient, function: Arn, payload: bytes) -> None
         path=f"/2015-03-31/functions/{quote(function.text, safe='')}/invocations",
         headers={"X-Amz-Invocation-Type": "Event", "Content-Type": "application/json"},
         body=payload,
+        trace_header=trace_header,
     )

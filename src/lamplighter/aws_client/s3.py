@@ -5,10 +5,13 @@ from urllib.parse import quote
 from lamplighter.aws_client.client import AwsClient, Place
 
 
-async def put_object(client: AwsClient, place: Place, bucket: str, key: str, body: bytes, content_type: str) -> None:
+async def put_object(
+    client: AwsClient, place: Place, bucket: str, key: str, body: bytes, content_type: str, trace_header: str = ""
+) -> None:
     """Raises what AwsClient.call raises."""
     headers = {"Content-Type": content_type}
-    await client.call("s3", place, method="PUT", path=_path(bucket, key), headers=headers, body=body)
+    path = _path(bucket, key)
+    await client.call("s3", place, method="PUT", path=path, headers=headers, body=body, trace_header=trace_header)
 
 
 async def get_object(client: AwsClient, place: Place, bucket: str, key: str, version: str | None) -> bytes:

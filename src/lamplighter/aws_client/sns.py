@@ -9,7 +9,9 @@ from lamplighter.kernel.arn import Arn
 _NUMBERS = frozenset({"ErrorCode"})
 
 
-async def publish(client: AwsClient, topic: Arn, message: str, attributes: Mapping[str, str]) -> None:
+async def publish(
+    client: AwsClient, topic: Arn, message: str, attributes: Mapping[str, str], trace_header: str = ""
+) -> None:
     """Raises what AwsClient.call raises."""
     fields = {
         "Action": "Publish",
@@ -27,4 +29,5 @@ async def publish(client: AwsClient, topic: Arn, message: str, attributes: Mappi
         Place(topic.account_id, topic.region),
         headers={"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"},
         body=urlencode(fields, quote_via=quote).encode(),
+        trace_header=trace_header,
     )

@@ -15,9 +15,7 @@ class Allowance:
 
     def take(self, now: float, size: int, seconds: float = 1.0) -> float:
         """0.0 when it may be taken; else the seconds until it may, and nothing is taken."""
-        spent = self._spent - (now - self._at) * size / seconds
-        if spent < 0.0:
-            spent = 0.0
+        spent = max(0.0, self._spent - (now - self._at) * size / seconds)
         self._at = now
         over = spent + 1.0 - size
         if over > _ROUNDING:

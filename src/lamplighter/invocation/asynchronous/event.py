@@ -6,6 +6,7 @@ read by a newer one.
 
 import msgspec
 
+from lamplighter.invocation.lineage import continued, fingerprint
 from lamplighter.invocation.request import InvokeRequest
 from lamplighter.kernel.arn import lambda_arn
 
@@ -43,6 +44,13 @@ class AsyncEvent(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     @property
     def function_arn(self) -> str:
         return lambda_arn(self.region, self.account_id, "function", self.function_name)
+
+    @property
+    def onward_trace(self) -> str:
+        """The trace header that goes with what is told about it: the function's own run is part of the chain."""
+        if not self.invokes:
+            return self.trace_header
+        return continued(self.trace_header, fingerprint(self.account_id, self.region, self.function_name))[0]
 
     @property
     def blob_owner(self) -> str:

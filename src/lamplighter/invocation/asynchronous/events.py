@@ -335,7 +335,7 @@ class AsyncEvents:
             is_success=is_success,
             created_at=self._clock.now(),
             attributes=attributes,
-            trace_header=event.trace_header,
+            trace_header=event.onward_trace,
         )
 
     def _dead_letter_target(self, event: AsyncEvent, result: InvokeResult | None) -> str | None:

@@ -54,7 +54,8 @@ class Targets:
         await self._sqs.send_message(arn, body.decode("utf-8", "replace"), delivery.attributes, delivery.trace_header)
 
     async def _to_topic(self, arn: Arn, delivery: Delivery, body: bytes) -> None:
-        await sns.publish(self._client, arn, body.decode("utf-8", "replace"), delivery.attributes)
+        text = body.decode("utf-8", "replace")
+        await sns.publish(self._client, arn, text, delivery.attributes, delivery.trace_header)
 
     async def _to_bus(self, arn: Arn, delivery: Delivery, body: bytes) -> None:
         function = lambda_arn(
@@ -68,6 +69,7 @@ class Targets:
             detail_type=f"Lambda Function Invocation Result - {outcome}",
             resources=[arn.text, function],
             detail=body.decode("utf-8", "replace"),
+            trace_header=delivery.trace_header,
         )
 
     async def _to_bucket(self, arn: Arn, delivery: Delivery, body: bytes) -> None:
@@ -75,7 +77,7 @@ class Targets:
         at = datetime.fromtimestamp(delivery.created_at, UTC)
         key = f"aws/lambda/async/{delivery.function_name}/{at:%Y/%m/%d}/{at:%Y-%m-%dT%H.%M.%S}-{delivery.request_id}"
         place = Place(delivery.account_id, delivery.region)
-        await s3.put_object(self._client, place, arn.resource, key, body, "application/json")
+        await s3.put_object(self._client, place, arn.resource, key, body, "application/json", delivery.trace_header)
 
     async def _to_function(self, arn: Arn, delivery: Delivery, body: bytes) -> None:
         """Our own function if there is one; else the one behind the Lambda endpoint, where one is set."""
@@ -96,6 +98,6 @@ class Targets:
             await self._door().invoke(request)
         except AwsError as error:
             if isinstance(error, ResourceNotFoundException) and self._client.has("lambda"):
-                await lambda_invoke.invoke_event(self._client, arn, body)
+                await lambda_invoke.invoke_event(self._client, arn, body, delivery.trace_header)
             else:
                 raise CallRefused(error.code, error.message, error.status) from error
