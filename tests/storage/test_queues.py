@@ -251,7 +251,7 @@ TestQueueMachine = QueueMachine.TestCase
 
 async def test_an_endless_lease_ends_with_its_holder_only(storage: SqliteStorage) -> None:
     await storage.transact(add("waits", 10, group="a"))
-    held = await storage.transact(lambda tx: tx.enqueue_leased(QUEUE, b"in hand", group="a"))
+    (held,) = await storage.transact(lambda tx: tx.enqueue_leased(QUEUE, [("a", b"in hand")]))
     (leased,) = await storage.transact(lambda tx: tx.lease(QUEUE, now=10, limit=5, seconds=ENDLESS))
     assert leased.body == b"waits"
     assert await storage.transact(take(1e12)) == []
@@ -279,15 +279,31 @@ async def test_a_group_that_is_skipped_keeps_its_turn(storage: SqliteStorage) ->
     assert bodies(await storage.transact(lease(9, {"b"}))) == ["a1", "c2", "a2"]
 
 
-@pytest.mark.parametrize("count", [1, 7, 8, 9, 40])
+@pytest.mark.parametrize("count", [1, 7, 8, 9, 40, 64, 73, 137])
 async def test_entries_added_together_are_entries_like_any_other(storage: SqliteStorage, count: int) -> None:
     entries = [("ab"[number % 2], f"{number}".encode()) for number in range(count)]
 
     await storage.transact(lambda tx: tx.enqueue_many(QUEUE, entries, due_at=5))
 
     assert await storage.transact(take(4.9)) == []
-    leases = await storage.transact(take(5, limit=100))
+    leases = await storage.transact(take(5, limit=200))
     assert Counter(bodies(leases)) == Counter(str(number) for number in range(count))
     assert [lease.group for lease in leases[:2]] == ["a", "b"][:count]
     assert all([await storage.transact(lambda tx, lease=lease: tx.ack(lease)) for lease in leases])  # type: ignore[misc]  # bound now
     assert storage.queue_size(QUEUE) == 0
+
+
+@pytest.mark.parametrize("count", [1, 9, 137])
+async def test_entries_added_in_hand_are_each_their_own(storage: SqliteStorage, count: int) -> None:
+    entries = [("ab"[number % 2], f"{number}".encode()) for number in range(count)]
+    await storage.transact(add("before", 5))
+
+    leases = await storage.transact(lambda tx: tx.enqueue_leased(QUEUE, entries))
+
+    assert [(lease.group, lease.body) for lease in leases] == entries
+    assert bodies(await storage.transact(take(9, limit=200))) == ["before"]
+    for lease in leases:
+        body = b"again " + lease.body
+        assert await storage.transact(lambda tx, lease=lease, body=body: tx.release(lease, due_at=7, body=body))  # type: ignore[misc]  # bound now
+    again = await storage.transact(take(9, limit=200))
+    assert {(lease.group, lease.body) for lease in again} == {(group, b"again " + body) for group, body in entries}

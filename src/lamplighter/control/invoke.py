@@ -45,6 +45,10 @@ class Door(Protocol):
         """Begin a RequestResponse invoke; the caller waits without a task."""
         ...
 
+    def begin_event(self, request: InvokeRequest) -> Invoking | None:
+        """Begin to accept an event likewise; None when only `invoke` can do it."""
+        ...
+
 
 class _BegunInvoke:
     """aws.operation.Begun for Invoke."""
@@ -72,15 +76,19 @@ class InvokeOperations:
 
     @quick_start("Invoke")
     def begin_invoke(self, request: Request, context: RequestContext) -> _BegunInvoke | None:
-        """The usual invoke: synchronous, of a function that is Active."""
-        if request.get("InvocationType", "RequestResponse") != "RequestResponse":
+        """The usual invokes: RequestResponse, and Event with a small payload, of a function that is Active."""
+        invocation_type = request.get("InvocationType", "RequestResponse")
+        if invocation_type == "DryRun":
             return None
         name = address_function(request, context, "lambda:InvokeFunction")
         resolved = self._plane.directory.resolve(name.account_id, name.region, name.name, name.qualifier)
         if resolved.configuration.state != "Active":
             return None
         asked = _invoke_request(request, context, name, resolved.configuration, request.get("Payload") or b"")
-        return _BegunInvoke(self._door.begin(asked))
+        if invocation_type == "RequestResponse":
+            return _BegunInvoke(self._door.begin(asked))
+        accepting = self._door.begin_event(asked)
+        return None if accepting is None else _BegunInvoke(accepting)
 
     @operation("InvokeWithResponseStream")
     async def invoke_with_response_stream(self, request: Request, context: RequestContext) -> Response:

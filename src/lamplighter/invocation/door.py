@@ -49,10 +49,24 @@ class Placement(Protocol):
         ...
 
 
-class EventAcceptor(Protocol):
-    """Takes asynchronous events: returns only when the event is stored durably."""
+class BegunInvoke(Protocol):
+    """An invoke under way, of whatever kind."""
 
-    async def accept_event(self, request: InvokeRequest, resolved: ResolvedFunction) -> None: ...
+    def when_ended(self, tell: Callable[[], None]) -> None: ...
+
+    def result(self) -> InvokeResult: ...
+
+
+class EventAcceptor(Protocol):
+    """Takes asynchronous events: answers only when the event is stored durably."""
+
+    def can_begin(self, request: InvokeRequest) -> bool:
+        """Whether `begin_accept` may be used; where something has to be waited for first only `accept_event` may."""
+        ...
+
+    def begin_accept(self, request: InvokeRequest, resolved: ResolvedFunction) -> BegunInvoke: ...
+
+    async def accept_event(self, request: InvokeRequest, resolved: ResolvedFunction) -> InvokeResult: ...
 
 
 class Invoking:
@@ -126,6 +140,15 @@ class Invocation:
         self._admission.admit_call(request.account_id, request.region)
         return Invoking(*self._submit(request))
 
+    def begin_event(self, request: InvokeRequest) -> BegunInvoke | None:
+        """Begin to accept an event for a caller who waits without a task; None when only `invoke` can do it."""
+        if self._events is None or not self._events.can_begin(request):
+            return None
+        self._admission.admit_call(request.account_id, request.region)
+        resolved = self._resolve(request)
+        checked_payload(request.payload)
+        return self._events.begin_accept(request, resolved)
+
     def _submit(self, request: InvokeRequest) -> tuple[Ticket, FunctionConfiguration]:
         resolved = self._resolve(request)
         configuration = resolved.configuration
@@ -181,8 +204,7 @@ class Invocation:
     async def _accept_event(self, request: InvokeRequest, resolved: ResolvedFunction) -> InvokeResult:
         if self._events is None:
             raise NotImplementedException("Asynchronous invocation (InvocationType Event) is not implemented yet.")
-        await self._events.accept_event(request, resolved)
-        return InvokeResult(status_code=202, executed_version=resolved.configuration.version)
+        return await self._events.accept_event(request, resolved)
 
 
 def _recursion() -> RecursiveInvocationException:

@@ -69,8 +69,8 @@ class Transaction(Protocol):
         """Add nameless entries, each a group and a body. Raises StorageFull like `put`."""
         ...
 
-    def enqueue_leased(self, queue: LiteralString, body: bytes, *, group: str = "") -> Lease:
-        """Add an entry that is handed out already, under an endless lease. Raises StorageFull like `put`."""
+    def enqueue_leased(self, queue: LiteralString, entries: Sequence[tuple[str, bytes]]) -> builtins.list[Lease]:
+        """As `enqueue_many`, but handed out already, under endless leases. Raises StorageFull like `put`."""
         ...
 
     def lease(

@@ -17,8 +17,9 @@ from lamplighter.aws.errors import (
 )
 from lamplighter.aws_client.client import CallRefused
 from lamplighter.aws_client.endpoints import EndpointMissing
+from lamplighter.invocation.asynchronous.acceptance import EVENTS
 from lamplighter.invocation.asynchronous.delivery import Delivery
-from lamplighter.invocation.asynchronous.events import DELIVERIES, EVENTS
+from lamplighter.invocation.asynchronous.events import DELIVERIES
 from lamplighter.invocation.request import InvokeRequest, InvokeResult
 from lamplighter.wire.http_client import CallFailed
 from tests.unit.invocation.async_house import AsyncHouse, fail, open_house, succeed

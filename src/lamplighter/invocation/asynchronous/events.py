@@ -15,11 +15,11 @@ from msgspec.structs import replace
 
 from lamplighter.aws.errors import (
     AwsError,
-    RequestEntityTooLargeException,
     ResourceConflictException,
     ResourceNotFoundException,
     TooManyRequestsException,
 )
+from lamplighter.invocation.asynchronous.acceptance import EVENTS, Acceptance, Accepting
 from lamplighter.invocation.asynchronous.backlog import Backlog
 from lamplighter.invocation.asynchronous.coalescer import Coalescer
 from lamplighter.invocation.asynchronous.delivery import Delivery, encode_delivery
@@ -27,7 +27,7 @@ from lamplighter.invocation.asynchronous.event import AsyncEvent, decode_event, 
 from lamplighter.invocation.asynchronous.fair_dispatch import FairDispatch
 from lamplighter.invocation.asynchronous.figures import AsyncFigures
 from lamplighter.invocation.asynchronous.outcome import dead_letter_attributes, invocation_record, is_success
-from lamplighter.invocation.asynchronous.payloads import Payloads, claim, let_go
+from lamplighter.invocation.asynchronous.payloads import Payloads, claim, is_large, let_go
 from lamplighter.invocation.asynchronous.retry_policy import (
     AGE_EXCEEDED,
     DEFAULT_AGE_SECONDS,
@@ -41,7 +41,6 @@ from lamplighter.invocation.asynchronous.retry_policy import (
     retry_policy,
 )
 from lamplighter.invocation.request import FunctionDirectory, InvokeRequest, InvokeResult, ResolvedFunction
-from lamplighter.invocation.trace import trace_header
 from lamplighter.kernel.clock import Clock
 from lamplighter.kernel.ids import Ids
 from lamplighter.kernel.limits import Limits
@@ -55,9 +54,7 @@ _log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
-EVENTS: LiteralString = "events"
 DELIVERIES: LiteralString = "deliveries"
-_FULL_RETRY_SECONDS = "5"
 _SERVER_SIDE = 500
 _THROTTLED = 429
 # A throttled function is left alone for as long as its event is, but looked at again at least this often.
@@ -78,29 +75,6 @@ class AsyncSettings:
     concurrency: int = 128
     queue_limit: int = 1_000_000
     time_scale: float = 1.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewEvent:
-    """An event to be stored; a direct one is handed out in the same breath."""
-
-    event: AsyncEvent
-    group: str
-    accepted_at: float
-    is_direct: bool
-
-
-def store_new(transaction: Transaction, news: Sequence[NewEvent]) -> list[Lease | None]:
-    """The lease of each direct event, None for every other."""
-    for new in news:
-        claim(transaction, new.event.payload, new.event.blob_owner)
-    queued = [(new.group, encode_event(new.event)) for new in news if not new.is_direct]
-    if queued:
-        transaction.enqueue_many(EVENTS, queued, due_at=min(new.accepted_at for new in news))
-    return [
-        transaction.enqueue_leased(EVENTS, encode_event(new.event), group=new.group) if new.is_direct else None
-        for new in news
-    ]
 
 
 def settle(transaction: Transaction, decisions: Sequence[Callable[[Transaction], object]]) -> list[object]:
@@ -127,66 +101,34 @@ class AsyncEvents:
         self._payloads = payloads
         self._directory = directory
         self._clock = clock
-        self._ids = ids
-        self._limits = limits
         self._scale = settings.time_scale
         self._figures = figures
         self._outcome_stored = outcome_stored
         self.door: Door | None = None
-        self._accepting = Coalescer(storage, store_new)
         self._settling = Coalescer(storage, settle, completes=True)
         self.backlog = Backlog(storage.group_sizes(EVENTS), settings.queue_limit)
         self.dispatch = FairDispatch(storage, EVENTS, self._handle, limit=settings.concurrency, clock=clock)
+        self._acceptance = Acceptance(
+            storage=storage,
+            payloads=payloads,
+            clock=clock,
+            ids=ids,
+            limits=limits,
+            backlog=self.backlog,
+            dispatch=self.dispatch,
+            figures=figures,
+        )
 
     # --- accepting
 
-    async def accept_event(self, request: InvokeRequest, resolved: ResolvedFunction) -> None:
-        """Return when the event is on disk. Raises TooManyRequestsException when too many wait already."""
-        size, limit = len(request.payload), self._limits.async_payload_bytes
-        if size > limit:
-            raise RequestEntityTooLargeException(
-                f"{size} byte payload is too large for the Event invocation type (limit {limit} bytes)"
-            )
-        now = self._clock.now()
-        event = AsyncEvent(
-            request_id=request.request_id,
-            account_id=request.account_id,
-            region=request.region,
-            function_name=resolved.configuration.name,
-            qualifier=request.qualifier,
-            payload=await self._payloads.keep(request.payload or b"{}"),
-            accepted_at=now,
-            invoked_arn=request.invoked_arn,
-            trace_header=trace_header(request.trace_header, now, self._ids),
-            client_context=request.client_context,
-            tenant_id=request.tenant_id,
-        )
-        group = event.function_arn
-        if self.backlog.is_full(group):
-            self._figures.refused += 1
-            raise TooManyRequestsException(
-                "Too many asynchronous events wait for this function.", retryAfterSeconds=_FULL_RETRY_SECONDS
-            )
-        await self._store(event, group, now)
-        self._figures.accepted += 1
+    def can_begin(self, request: InvokeRequest) -> bool:
+        return not is_large(request.payload)
 
-    async def _store(self, event: AsyncEvent, group: str, now: float) -> None:
-        """An event that finds nobody before it and room to run is stored as handed out: one commit less."""
-        is_first = self.backlog.of(group) == self.dispatch.running_of(group)
-        is_direct = is_first and self.dispatch.take_place(group)
-        self.backlog.add(group)
+    def begin_accept(self, request: InvokeRequest, resolved: ResolvedFunction) -> Accepting:
+        return self._acceptance.begin(request, resolved)
 
-        try:
-            lease = await self._accepting.put(NewEvent(event=event, group=group, accepted_at=now, is_direct=is_direct))
-        except BaseException:
-            self.backlog.remove(group)
-            if is_direct:
-                self.dispatch.leave_place(group)
-            raise
-        if lease is None:
-            self.dispatch.wake(group)
-        else:
-            self.dispatch.start(lease)
+    async def accept_event(self, request: InvokeRequest, resolved: ResolvedFunction) -> InvokeResult:
+        return await self._acceptance.accept(request, resolved)
 
     # --- one attempt
 

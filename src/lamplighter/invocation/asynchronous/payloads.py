@@ -27,7 +27,7 @@ class Payloads:
 
     async def keep(self, data: bytes) -> KeptPayload:
         """Durable before it is named, if it is a blob. Raises StorageFull or StorageFailed."""
-        if len(data) <= _INLINE_BYTES:
+        if not is_large(data):
             return KeptPayload(data)
         return KeptPayload(digest=await self._blobs.put(data))
 
@@ -42,6 +42,11 @@ class Payloads:
         if removed:
             _log.info("removed %d payloads of finished events", removed)
         return removed
+
+
+def is_large(data: bytes) -> bool:
+    """Whether it is kept as a blob."""
+    return len(data) > _INLINE_BYTES
 
 
 def claim(transaction: Transaction, kept: KeptPayload, owner: str) -> None:

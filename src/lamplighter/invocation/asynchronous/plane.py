@@ -7,8 +7,9 @@ import asyncio
 import logging
 
 from lamplighter.aws_client.client import AwsClient
+from lamplighter.invocation.asynchronous.acceptance import EVENTS
 from lamplighter.invocation.asynchronous.deliveries import Deliveries
-from lamplighter.invocation.asynchronous.events import DELIVERIES, EVENTS, AsyncEvents, AsyncSettings, Door
+from lamplighter.invocation.asynchronous.events import DELIVERIES, AsyncEvents, AsyncSettings, Door
 from lamplighter.invocation.asynchronous.figures import AsyncFigures
 from lamplighter.invocation.asynchronous.payloads import Payloads
 from lamplighter.invocation.asynchronous.targets import Targets

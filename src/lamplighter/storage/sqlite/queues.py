@@ -4,14 +4,17 @@ Groups with something due stand in a ring (`turn`); a lease takes from the front
 with nothing due wait in order of their first entry. Must not know transactions or what bodies mean.
 """
 
+import json
 import math
 import zlib
-from collections.abc import Collection, Sequence
-from typing import Any
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any, TypeVar
 
 import apsw
 
 from lamplighter.storage.storage import Lease
+
+Row = TypeVar("Row")
 
 _INSERT = (
     "INSERT INTO queue_entry (queue, group_name, name, due_at, checksum, body) VALUES (?, ?, ?, ?, ?, ?)"
@@ -23,12 +26,21 @@ _EXPECT_GROUP = (
     " ON CONFLICT (queue, group_name) DO UPDATE SET head_due_at = excluded.head_due_at"
     " WHERE excluded.head_due_at < head_due_at"
 )
-_INSERT_LEASED = "INSERT INTO queue_entry (queue, group_name, due_at, leases, checksum, body) VALUES (?, ?, ?, 1, ?, ?)"
-_ROWS = 8
-_INSERT_ROWS = (
-    "INSERT INTO queue_entry (queue, group_name, due_at, checksum, body) VALUES (?, ?, ?, ?, ?), (?, ?, ?, ?, ?),"
-    " (?, ?, ?, ?, ?), (?, ?, ?, ?, ?), (?, ?, ?, ?, ?), (?, ?, ?, ?, ?), (?, ?, ?, ?, ?), (?, ?, ?, ?, ?)"
-)
+# Rows a statement inserts at once, most first: each statement gives the interpreter up to whoever wants it, and waits
+# to have it back.
+_ROW_COUNTS = (64, 8, 1)
+_INSERT_ROWS = {
+    count: "INSERT INTO queue_entry (queue, due_at, leases, group_name, checksum, body) VALUES "  # noqa: S608  # literals
+    + ", ".join(["(?1, ?2, ?3, ?, ?, ?)"] * count)
+    for count in _ROW_COUNTS
+}
+_EXPECT_GROUPS = {
+    count: "INSERT INTO queue_group (queue, head_due_at, group_name) VALUES "  # noqa: S608  # literals
+    + ", ".join(["(?1, ?2, ?)"] * count)
+    + " ON CONFLICT (queue, group_name) DO UPDATE SET head_due_at = excluded.head_due_at"
+    " WHERE excluded.head_due_at < head_due_at"
+    for count in _ROW_COUNTS
+}
 _CANCEL = "DELETE FROM queue_entry WHERE queue = ? AND name = ?"
 _ACK = "DELETE FROM queue_entry WHERE entry_id = ? AND leases = ?"
 _RELEASE = "UPDATE queue_entry SET due_at = ? WHERE entry_id = ? AND leases = ?"
@@ -47,7 +59,7 @@ _DUE_ENTRIES = (
     " WHERE queue = ? AND group_name = ? AND due_at <= ? ORDER BY due_at, entry_id LIMIT ?"
 )
 _HEAD_DUE = "SELECT min(due_at) FROM queue_entry WHERE queue = ? AND group_name = ?"
-_LEASE = "UPDATE queue_entry SET due_at = ?, leases = leases + 1 WHERE entry_id = ?"
+_LEASE = "UPDATE queue_entry SET due_at = ?, leases = leases + 1 WHERE entry_id IN (SELECT value FROM json_each(?))"
 _COPY_DAMAGED = (
     "INSERT INTO queue_damaged SELECT entry_id, queue, group_name, name, due_at, leases, checksum, body"
     " FROM queue_entry WHERE entry_id = ?"
@@ -72,7 +84,11 @@ def _milliseconds(seconds: float) -> int:
 
 
 def _checksum(queue: str, group: str, name: str | None, body: bytes) -> int:
-    return zlib.crc32(body, zlib.crc32(f"{queue}\0{group}\0{name}".encode()))
+    return zlib.crc32(body, _seed(queue, group, name))
+
+
+def _seed(queue: str, group: str, name: str | None) -> int:
+    return zlib.crc32(f"{queue}\0{group}\0{name}".encode())
 
 
 def _scalar(connection: apsw.Connection, statement: str, bindings: tuple[Any, ...]) -> Any:
@@ -88,26 +104,43 @@ def enqueue(connection: apsw.Connection, queue: str, body: bytes, due_at: float,
 
 
 def enqueue_many(connection: apsw.Connection, queue: str, entries: Sequence[tuple[str, bytes]], due_at: float) -> None:
-    """Several rows to a statement: each statement gives the interpreter up to whoever wants it."""
-    due = _milliseconds(due_at)
-    whole = len(entries) - len(entries) % _ROWS
-    for start in range(0, whole, _ROWS):
-        bindings: list[object] = []
-        for group, body in entries[start : start + _ROWS]:
-            bindings += (queue, group, due, _checksum(queue, group, None, body), body)
-        connection.execute(_INSERT_ROWS, bindings)
-    for group, body in entries[whole:]:
-        connection.execute(_INSERT, (queue, group, None, due, _checksum(queue, group, None, body), body))
-    for group in dict.fromkeys([group for group, _ in entries]):
-        connection.execute(_EXPECT_GROUP, (queue, group, due))
+    _insert(connection, queue, entries, _milliseconds(due_at), 0)
 
 
-def enqueue_leased(connection: apsw.Connection, queue: str, body: bytes, group: str) -> Lease:
-    checksum = _checksum(queue, group, None, body)
-    connection.execute(_INSERT_LEASED, (queue, group, _NEVER, checksum, body))
-    entry_id = connection.last_insert_rowid()
-    connection.execute(_EXPECT_GROUP, (queue, group, _NEVER))
-    return Lease(queue=queue, group=group, name=None, body=body, entry_id=entry_id, count=1)
+def enqueue_leased(connection: apsw.Connection, queue: str, entries: Sequence[tuple[str, bytes]]) -> list[Lease]:
+    ids = _insert(connection, queue, entries, _NEVER, 1)
+    return [
+        Lease(queue=queue, group=group, name=None, body=body, entry_id=entry_id, count=1)
+        for entry_id, (group, body) in zip(ids, entries, strict=True)
+    ]
+
+
+def _insert(
+    connection: apsw.Connection, queue: str, entries: Sequence[tuple[str, bytes]], due: int, leases: int
+) -> list[int]:
+    """The ids of the new rows: those of one statement follow each other, since nobody else writes."""
+    groups = list(dict.fromkeys([group for group, _ in entries]))
+    seeds = {group: _seed(queue, group, None) for group in groups}
+    ids: list[int] = []
+    for rows in _portions(entries):
+        bindings: list[str | int | bytes] = [queue, due, leases]
+        for group, body in rows:
+            bindings += (group, zlib.crc32(body, seeds[group]), body)
+        connection.execute(_INSERT_ROWS[len(rows)], bindings)
+        last = connection.last_insert_rowid()
+        ids += range(last - len(rows) + 1, last + 1)
+    for names in _portions(groups):
+        connection.execute(_EXPECT_GROUPS[len(names)], (queue, due, *names))
+    return ids
+
+
+def _portions(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+    """`rows` in as few pieces as there are statements for."""
+    start = 0
+    for count in _ROW_COUNTS:
+        while len(rows) - start >= count:
+            yield rows[start : start + count]
+            start += count
 
 
 def reclaim(connection: apsw.Connection, queue: str, now: float) -> int:
@@ -180,8 +213,9 @@ def _lease_from_group(
             connection.execute(_COPY_DAMAGED, (entry_id,))
             connection.execute(_REMOVE, (entry_id,))
             continue
-        connection.execute(_LEASE, (until, entry_id))
         leases.append(Lease(queue=queue, group=group, name=name, body=body, entry_id=entry_id, count=count + 1))
+    if leases:
+        connection.execute(_LEASE, (until, json.dumps([lease.entry_id for lease in leases])))
     return leases
 
 

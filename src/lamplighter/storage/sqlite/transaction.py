@@ -57,9 +57,9 @@ class SqliteTransaction:
         self._before_growth()
         queues.enqueue_many(self._connection, queue, entries, due_at)
 
-    def enqueue_leased(self, queue: LiteralString, body: bytes, *, group: str = "") -> Lease:
+    def enqueue_leased(self, queue: LiteralString, entries: Sequence[tuple[str, bytes]]) -> builtins.list[Lease]:
         self._before_growth()
-        return queues.enqueue_leased(self._connection, queue, body, group)
+        return queues.enqueue_leased(self._connection, queue, entries)
 
     def lease(
         self, queue: LiteralString, *, now: float, limit: int, seconds: float, skip: Collection[str] = ()
