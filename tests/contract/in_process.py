@@ -14,6 +14,7 @@ from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
 import boto3
+import msgspec
 from botocore.awsrequest import AWSRequest, AWSResponse, HeadersDict
 from botocore.config import Config
 
@@ -189,5 +190,5 @@ class InProcessLambda:
         )
         wire = match.operation.serialise(await handler(parsed, context))
         if not isinstance(wire.body, bytes):
-            wire = wire._replace(body=b"".join([piece async for piece in wire.body]))
+            wire = msgspec.structs.replace(wire, body=b"".join([piece async for piece in wire.body]))
         return wire

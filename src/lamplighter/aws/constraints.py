@@ -32,11 +32,8 @@ class Constraint(NamedTuple):
 class Violations(list[str]):
     """What is wrong with one request, in AWS's words. `late` is a refusal that AWS only gives when all else is well."""
 
-    __slots__ = ("late",)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.late: AwsError | None = None
+    # On the class, because one of these is made for every request and hardly any ever holds anything.
+    late: AwsError | None = None
 
     def add(self, value: Any, path: str, words: str, *, is_sensitive: bool = False) -> None:
         shown = "" if is_sensitive else " null" if value is None else f" '{printed(value)}'"
@@ -127,7 +124,9 @@ def _quick(shape: Mapping[str, Any], clauses: list[tuple[Accepts, str]]) -> Acce
         return clauses[0][0]
     if "pattern" in shape and "max" in shape and shape["type"] == "string" and "patternPrinted" not in shape:
         fullmatch, low, high = compile_pattern(shape["pattern"]).fullmatch, shape.get("min", 0), shape["max"]
-        return lambda text: low <= java_length(text) <= high and fullmatch(text) is not None
+        return lambda text: (
+            low <= (len(text) if text.isascii() else java_length(text)) <= high and fullmatch(text) is not None
+        )
     return lambda value: all(accepts(value) for accepts, _ in clauses)
 
 

@@ -54,7 +54,10 @@ class Readers:
 
     def raw_reader(self, shape_name: str) -> Reader:
         """The reader of a blob that is the whole body: bytes as they came, under the shape's constraints."""
-        return _scalar(self._model.shape(shape_name), convert=_as_it_is)
+        constraint = scalar_constraint(self._model.shape(shape_name))
+        if constraint.accepts is None:
+            return _as_it_is
+        return _scalar(self._model.shape(shape_name), convert=_same)
 
     def members(self, structure_name: str) -> list[Member]:
         shape = self._model.shape(structure_name)
@@ -95,7 +98,11 @@ class Readers:
         return _map_of_scalars(shape, key, value)
 
 
-def _as_it_is(value: Any) -> Any:
+def _same(value: Any) -> Any:
+    return value
+
+
+def _as_it_is(value: Any, _path: str, _violations: Violations) -> Any:
     return value
 
 
@@ -105,6 +112,16 @@ def _scalar(shape: Shape, convert: Callable[[Any], Any] | None = None) -> Reader
 
     if accepts is None:
         return lambda value, _path, _violations: convert(value)
+
+    def read_string(value: Any, path: str, violations: Violations) -> Any:
+        if type(value) is not str:
+            raise wrong_type(value, "string")
+        if not accepts(value):
+            explain(value, path, clauses, violations, is_sensitive=is_sensitive)
+        return value
+
+    if convert is converter("string"):
+        return read_string  # most of all scalars; without the detour
 
     def read(value: Any, path: str, violations: Violations) -> Any:
         value = convert(value)

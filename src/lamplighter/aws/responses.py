@@ -5,8 +5,9 @@ not know sockets or how bodies are framed.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
+import msgspec
 import orjson
 
 from lamplighter.aws import event_stream
@@ -23,7 +24,7 @@ _BODILESS = frozenset({204, 304})
 _SCALARS: dict[str, Writer] = {"blob": blob_to_json, "timestamp": timestamp_to_json}
 
 
-class WireResponse(NamedTuple):
+class WireResponse(msgspec.Struct, frozen=True):
     """An answer ready for the wire; a body of unknown length is a stream of bytes."""
 
     status: int
@@ -89,22 +90,35 @@ def compile_response(model: ServiceModel, writers: Writers, operation: Mapping[s
     headers = [(name, ref["locationName"]) for name, ref in placed.items() if ref["location"] == "header"]
     status_member = next((name for name, ref in placed.items() if ref["location"] == "statusCode"), None)
     write_body = _body_writer(model, writers, shape_name)
+    raw_payload = _raw_payload(model, shape)
 
     def serialise(response: Response) -> WireResponse:
-        body, content_type = write_body(response)
-        status = default_status
-        if status_member is not None and response.get(status_member) is not None:
-            status = response[status_member]
+        if raw_payload is None:
+            body, content_type = write_body(response)
+        else:
+            body = response.get(raw_payload) or b""
+            content_type = JSON if body else None
+        status = default_status if status_member is None else response.get(status_member)
+        if status is None:
+            status = default_status
         if status in _BODILESS:
             body, content_type = b"", None
         sent = [("Content-Type", content_type)] if content_type else []
         for member, header in headers:
             given = response.get(member)
             if given is not None and (header != "Content-Type" or not content_type):
-                sent.append((header, header_text(given)))
+                sent.append((header, given if type(given) is str else header_text(given)))
         return WireResponse(status, sent, body)
 
     return serialise
+
+
+def _raw_payload(model: ServiceModel, shape: Mapping[str, Any]) -> str | None:
+    """The member that is the whole body as it stands, if the operation answers with one."""
+    payload: str | None = shape.get("payload")
+    if payload is None or model.shape(shape["members"][payload]["shape"])["type"] != "blob":
+        return None
+    return payload
 
 
 BodyWriter = Callable[[Response], tuple[bytes | PayloadStream, str | None]]
@@ -119,8 +133,6 @@ def _body_writer(model: ServiceModel, writers: Writers, shape_name: str) -> Body
         if target.get("eventstream"):
             encode = _event_encoder(model, writers, target)
             return lambda response: (_encoded(response[payload], encode), event_stream.CONTENT_TYPE)
-        if target["type"] == "blob":
-            return lambda response: _raw(response.get(payload))
         write_payload = writers.writer(shape["members"][payload]["shape"]) or _same
         return lambda response: (orjson.dumps(write_payload(response[payload])), JSON)
     placed = frozenset(name for name, reference in shape["members"].items() if "location" in reference)
@@ -137,10 +149,6 @@ def _body_writer(model: ServiceModel, writers: Writers, shape_name: str) -> Body
 
 def _same(value: Any) -> Any:
     return value
-
-
-def _raw(payload: bytes | PayloadStream | None) -> tuple[bytes | PayloadStream, str | None]:
-    return (b"", None) if not payload else (payload, JSON)
 
 
 EventEncoder = Callable[[Mapping[str, Any]], bytes]

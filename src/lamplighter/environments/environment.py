@@ -19,7 +19,7 @@ from lamplighter.environments.faults import Fault
 from lamplighter.environments.freezer import Freezer
 from lamplighter.environments.journal import Journal, Logs
 from lamplighter.environments.live_sandbox import LiveSandbox
-from lamplighter.environments.machine import State, Trigger, after, is_allowed
+from lamplighter.environments.machine import TRANSITIONS, State, Trigger, is_allowed
 from lamplighter.environments.platform_log import Report
 from lamplighter.environments.response_stream import CollectedResponse, relay
 from lamplighter.environments.runtime_api.answers import Answering, answer_stream
@@ -105,7 +105,7 @@ class Environment:
         self.log_stream = self._journal.log_stream
 
     def _move(self, trigger: Trigger) -> None:
-        self.state = after(self.state, trigger)
+        self.state = TRANSITIONS[self.state, trigger]
 
     # --- init
 
@@ -115,7 +115,7 @@ class Environment:
         After a fault the environment can still take one invoke, which starts it again. Raises SandboxFailed.
         """
         self._journal.log_init_start()
-        return await self._initialise("init", self._platform.limits.init_timeout_seconds)
+        return await self._initialise("init", self._blueprint.init_seconds(self._platform.limits))
 
     async def _initialise(self, phase: str, limit_seconds: float) -> Fault | None:
         self._phase = phase
@@ -352,7 +352,7 @@ class Environment:
             self._live.drain_output()
             self._memory_mib = self._live.memory_peak_mib()
         # Since 2025-08 AWS bills the init of every function.
-        billed_ms = math.ceil(duration_ms + round(self._init_ms or 0.0, 2))
+        billed_ms = math.ceil(duration_ms if self._init_ms is None else duration_ms + round(self._init_ms, 2))
         return Report(
             event.request_id,
             duration_ms,
@@ -368,7 +368,7 @@ class Environment:
 
     def runtime_polled(self, exchange: Answering) -> None:
         before = self.state
-        if self._is_ahead(before):
+        if (self._has_extensions or before is State.INIT) and self._is_ahead(before):
             self._move(Trigger.NEXT_BEFORE_EXTENSIONS)
         else:
             self._move(Trigger.NEXT)
@@ -393,9 +393,9 @@ class Environment:
 
     def _is_ahead(self, state: State) -> bool:
         """Whether the runtime polls while extensions are still at work."""
-        if not (self._has_extensions or state is State.INIT) or self._companions is None:
+        if self._companions is None or state not in (State.INIT, State.RESPONDED):
             return False
-        return state in (State.INIT, State.RESPONDED) and self._companions.extensions.is_pending
+        return self._companions.extensions.is_pending
 
     def _runtime_initialised(self) -> None:
         self._journal.runtime_initialised(self._phase, None)

@@ -124,8 +124,12 @@ class Journal:
     # --- invokes
 
     def invoke_started(self, now: float, event: InvokeEvent) -> None:
-        self._is_tail_wanted = event.wants_log_tail
-        self._write(now, self._platform_log.start(now, event.request_id))
+        self._is_tail_wanted = is_tail_wanted = event.wants_log_tail
+        timestamp_ms = int(now * 1000)
+        for line in self._platform_log.start(now, event.request_id):
+            self._sink.write(timestamp_ms, line)
+            if is_tail_wanted:
+                self._tail.add(line)
         if self.telemetry is not None:
             self.telemetry.tell("platform.start", records.start(event, self._subject.version), now)
 
@@ -136,7 +140,11 @@ class Journal:
 
     def invoke_ended(self, report: Report) -> None:
         now = self._clock.now()
-        self._write(now, self._platform_log.end(now, report))
+        timestamp_ms = int(now * 1000)
+        for line in self._platform_log.end(now, report):
+            self._sink.write(timestamp_ms, line)
+            if self._is_tail_wanted:
+                self._tail.add(line)
         if self.telemetry is not None:
             self.telemetry.tell("platform.report", records.report_of(report, self._subject.memory_mib), now)
 

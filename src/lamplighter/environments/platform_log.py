@@ -101,9 +101,10 @@ class TextLog:
 
     def end(self, now: float, report: Report) -> tuple[str, ...]:
         init = "" if report.init_ms is None else f"Init Duration: {report.init_ms:.2f} ms\t"
+        status = "" if report.status == "success" else _text_status(report)
         line = (
             f"REPORT RequestId: {report.request_id}\tDuration: {report.duration_ms:.2f} ms\tBilled Duration: "
-            f"{report.billed_ms}{self._memory}{report.memory_used_mib} MB\t{init}{_text_status(report)}\n"
+            f"{report.billed_ms}{self._memory}{report.memory_used_mib} MB\t{init}{status}\n"
         )
         if "Sampled=1" in report.trace_header:
             line += _xray_line(report.trace_header)

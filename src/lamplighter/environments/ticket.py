@@ -34,10 +34,10 @@ class Ticket:
 
     def when_answered(self, tell: Callable[[], None]) -> None:
         """Call `tell`, which must not raise, when `outcome` may be asked for; at once if that is now."""
-        if self.is_answered:
-            tell()
-        else:
+        if self._outcome is None and self._error is None:
             self._tell = tell
+        else:
+            tell()
 
     def outcome(self) -> Outcome:
         """What the caller gets. Raises what the invoke failed with."""
@@ -59,7 +59,7 @@ class Ticket:
         await answered
 
     def _settle(self, outcome: Outcome | None, error: Exception | None) -> None:
-        if self.is_answered:
+        if self._outcome is not None or self._error is not None:
             return
         self._outcome, self._error = outcome, error
         tell, self._tell = self._tell, None
@@ -82,7 +82,9 @@ class Ticket:
 
     def succeed(self, outcome: Outcome) -> None:
         self._end()
-        self.answer(outcome)
+        if self.stream is not None:
+            self.stream.finish(outcome)
+        self._settle(outcome, None)
 
     def fail(self, error: Exception) -> None:
         self._end()

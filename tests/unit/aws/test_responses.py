@@ -85,7 +85,7 @@ def test_an_invoke_answers_with_the_payload_as_it_is_and_the_rest_in_headers() -
             "LogResult": None,
         }
     )
-    assert wire == (
+    assert wire == WireResponse(
         200,
         [
             ("Content-Type", "application/json"),
@@ -97,12 +97,12 @@ def test_an_invoke_answers_with_the_payload_as_it_is_and_the_rest_in_headers() -
 
 
 def test_an_accepted_event_has_no_body() -> None:
-    assert LAMBDA.operations["Invoke"].serialise({"StatusCode": 202, "Payload": b""}) == (202, [], b"")
+    assert LAMBDA.operations["Invoke"].serialise({"StatusCode": 202, "Payload": b""}) == WireResponse(202, [], b"")
 
 
 def test_nothing_is_sent_with_a_204() -> None:
-    assert LAMBDA.operations["TagResource"].serialise({}) == (204, [], b"")
-    assert LAMBDA.operations["DeleteFunction"].serialise({"StatusCode": 204}) == (204, [], b"")
+    assert LAMBDA.operations["TagResource"].serialise({}) == WireResponse(204, [], b"")
+    assert LAMBDA.operations["DeleteFunction"].serialise({"StatusCode": 204}) == WireResponse(204, [], b"")
 
 
 @pytest.mark.parametrize(
