@@ -40,6 +40,7 @@ from lamplighter.kernel.limits import Limits
 from lamplighter.observability.logs import LogStore
 from lamplighter.resources.functions.model import FunctionConfiguration
 from lamplighter.sandboxes.drivers import open_driver
+from lamplighter.sandboxes.file_systems import FileSystems
 from lamplighter.sandboxes.runtimes.directory import RuntimeDirectory
 from lamplighter.sandboxes.runtimes.on_demand import RuntimesOnDemand
 from lamplighter.sandboxes.sandbox import SandboxDriver, SandboxFailed
@@ -153,7 +154,7 @@ def _build_compute(base: Base, data: Data, driver: SandboxDriver, stack: AsyncEx
     stack.push_async_callback(logs.close)
     runtimes = RuntimesOnDemand(RuntimeDirectory(configuration.runtimes_dir))
     stack.push_async_callback(runtimes.close)
-    blueprints = Blueprints(runtimes, data.packages)
+    blueprints = Blueprints(runtimes, data.packages, file_systems=FileSystems(configuration.file_systems))
 
     async def warm(function: FunctionConfiguration) -> None:
         if configuration.install_runtimes and function.runtime:

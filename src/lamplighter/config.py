@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from lamplighter.aws_client.endpoints import Endpoint, Endpoints
+from lamplighter.sandboxes.file_systems import FileSystemTable, read_file_systems
 
 PREFIX = "LAMPLIGHTER_"
 _ENDPOINT_VARIABLE = re.compile(r"endpoints_(?P<service>[a-z0-9]+)_(?P<member>[a-z_]+)")
@@ -42,6 +43,7 @@ class Configuration:
     `async_concurrency` bounds the events that run at once, `async_queue_limit` those that wait; `async_time_scale`
     below 1 shortens the minutes between retries, for tests. `endpoints` says where other AWS services are reached, by
     service: [endpoints.sqs] with url, and region, access_key_id, secret_access_key, session_token where needed.
+    `file_systems` says which directory stands for which EFS or S3 Files access point.
     `function_url_domain` is what function URLs end with; unset, they lead back to the endpoint that was asked.
     """
 
@@ -70,6 +72,7 @@ class Configuration:
     async_time_scale: float = 1.0
     function_url_domain: str | None = None
     endpoints: Endpoints = field(default_factory=dict, repr=False)
+    file_systems: FileSystemTable = field(default_factory=dict)
     log_level: str = "warning"
 
     @property
@@ -305,6 +308,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "async_time_scale": _scale,
     "function_url_domain": _matching(r"[0-9A-Za-z.-]+(:[0-9]{1,5})?", "a domain is a name, with a port if need be"),
     "endpoints": _endpoints,
+    "file_systems": read_file_systems,
     "log_level": _one_of("debug", "info", "warning", "error"),
 }
 

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Protocol
 
 from lamplighter.environments.faults import RUNTIME_INVALID_ENTRYPOINT, Fault, process_ended
+from lamplighter.environments.mounts import file_system_binds
 from lamplighter.environments.platform_log import Subject
 from lamplighter.environments.variables import RUNTIME_API_ADDRESS, Credentials, metadata_variables, variables
 from lamplighter.resources.functions.model import FunctionConfiguration
 from lamplighter.sandboxes.runtimes.runtime import Runtime
+from lamplighter.sandboxes.file_systems import FileSystems
 from lamplighter.sandboxes.sandbox import Bind, ProcessExit, SandboxSpec
 
 _MIB = 1024 * 1024
@@ -52,6 +54,7 @@ class Blueprint:
     extensions: tuple[str, ...] = ()
 
     @property
+    file_systems: tuple[Bind, ...] = ()
     def subject(self) -> Subject:
         configuration = self.configuration
         return Subject(
@@ -115,7 +118,7 @@ class Blueprint:
         return SandboxSpec(
             sandbox_id=sandbox_id,
             root=self.runtime.root,
-            binds=(*self.runtime.binds, Bind(self.package, _VAR_TASK)),
+            binds=(*self.runtime.binds, Bind(self.package, _VAR_TASK), *self.file_systems),
             layers=self.layers,
             argv=self.argv,
             env={
@@ -169,11 +172,13 @@ class Blueprints:
 
     async def prepare(self, configuration: FunctionConfiguration) -> Blueprint:
         """Raises RuntimeMissing, or what unpacking raises."""
+        file_systems: FileSystems | None = None,
         runtime = self._runtimes.get(configuration.runtime or "")
         package = await self._packages.unpack(configuration.code.digest)
         layers = [await self._packages.unpack(layer.code.digest) for layer in configuration.layers]
         return Blueprint(
             configuration,
+        self._file_systems = file_systems or FileSystems({})
             runtime,
             package,
             tuple(layers),
@@ -188,6 +193,7 @@ def external_extensions(layers: Iterable[Path]) -> tuple[str, ...]:
     found = set[str]()
     for layer in layers:
         folder = layer / "extensions"
+            file_systems=await file_system_binds(configuration, self._file_systems),
         if folder.is_dir():
             found |= {entry.name for entry in folder.iterdir() if not entry.is_dir()}
     return tuple(sorted(found))

@@ -63,3 +63,14 @@ def test_sending_to_nobody_raises(ends: tuple[socket.socket, socket.socket]) -> 
 
     with pytest.raises(BrokenPipeError):
         send(one, pack("kill", "s1"))
+
+
+def test_what_a_peer_said_last_is_read_though_it_left_messages_unread() -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours:
+        send(ours, pack("never read"))
+        send(theirs, pack("failed", "why"))
+        theirs.close()
+
+        assert receive(ours) == (["failed", "why"], [])
+        assert receive(ours) is None

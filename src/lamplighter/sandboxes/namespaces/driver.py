@@ -128,7 +128,9 @@ class NamespaceDriver:
         if stubs is not None:
             fields += ["stubs", str(stubs)]
         for bind in spec.binds:
-            fields += ["bind", "rw" if bind.writable else "ro", str(bind.source), bind.target]
+            mode = "rw" if bind.writable else "ro"
+            kind = ["bind", mode] if bind.owner is None else ["share", mode, *bind.owner]
+            fields += [*kind, str(bind.source), bind.target]
         for layer in reversed(spec.layers):  # the last one wins, so it lies on top
             fields += ["layer", str(layer)]
         fields += ["tmp", spec.tmp_bytes, "processes", spec.processes, "files", spec.open_files]

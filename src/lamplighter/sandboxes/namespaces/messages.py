@@ -39,8 +39,12 @@ def send(channel: socket.socket, message: bytes, descriptors: list[int] | None =
 def receive(channel: socket.socket) -> tuple[list[str], list[int]] | None:
     """One message and its descriptors; None at end of file."""
     room = socket.CMSG_SPACE(_INT_BYTES * _MOST_DESCRIPTORS)
+    arguments = (MESSAGE_BYTES, room, socket.MSG_CMSG_CLOEXEC)
     try:
-        message, ancillary, _flags, _address = channel.recvmsg(MESSAGE_BYTES, room, socket.MSG_CMSG_CLOEXEC)
+        try:
+            message, ancillary, _flags, _address = channel.recvmsg(*arguments)
+        except ConnectionResetError:  # told once, when the peer left messages unread; its own last ones are still here
+            message, ancillary, _flags, _address = channel.recvmsg(*arguments)
     except (ConnectionResetError, BrokenPipeError):
         return None
     descriptors = [

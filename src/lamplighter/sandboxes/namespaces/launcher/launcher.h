@@ -55,6 +55,8 @@ noreturn void fail(const char *format, ...) __attribute__((format(printf, 1, 2))
 struct bind {
     const char *source, *target;
     bool writable;
+    bool is_shared; /* lives on when the sandbox is gone; its files belong to these ids on the disk */
+    long uid, gid;
 };
 
 struct plan {
@@ -108,6 +110,9 @@ struct prepared {
     int host_devices;  /* the host's /dev, which they cover */
     int disk;          /* a /tmp made from birth->disk, or -1 */
 };
+
+/* shares.c: the tree of a shared directory, its files the function's. */
+int shared_tree(const struct bind *bind, const struct birth *birth);
 
 /* A detached ext4 made from a copy of the image `template`; -1 where the machine cannot (errno says why). */
 int make_disk(int host_devices, const char *template);

@@ -4,13 +4,15 @@
 #include <errno.h>
 #include <string.h>
 
-static void read_bind(struct fields *fields, struct plan *plan) {
+static void read_bind(struct fields *fields, struct plan *plan, bool is_shared) {
     if (plan->bind_count == MAX_BINDS) {
         errno = E2BIG;
         fail("more than %d binds", MAX_BINDS);
     }
     struct bind *bind = &plan->binds[plan->bind_count++];
     bind->writable = strcmp(need_field(fields), "rw") == 0;
+    bind->is_shared = is_shared;
+    if (is_shared) bind->uid = need_number(fields), bind->gid = need_number(fields);
     bind->source = need_field(fields);
     bind->target = need_field(fields);
 }
@@ -36,7 +38,9 @@ void read_plan(struct fields *fields, struct plan *plan) {
         else if (strcmp(name, "cwd") == 0)
             plan->cwd = need_field(fields);
         else if (strcmp(name, "bind") == 0)
-            read_bind(fields, plan);
+            read_bind(fields, plan, false);
+        else if (strcmp(name, "share") == 0)
+            read_bind(fields, plan, true);
         else if (strcmp(name, "layer") == 0)
             read_layer(fields, plan);
         else if (strcmp(name, "tmp") == 0)

@@ -94,7 +94,8 @@ const char *build_root(const struct plan *plan, const struct birth *birth, const
     int root = mount_base(plan, birth->is_root);
     for (int i = 0; i < plan->bind_count; i++) {
         const struct bind *bind = &plan->binds[i];
-        int tree = clone_tree(bind->source, bind->writable ? WRITABLE : READ_ONLY);
+        int tree = bind->is_shared ? shared_tree(bind, birth)
+                                   : clone_tree(bind->source, bind->writable ? WRITABLE : READ_ONLY);
         attach_tree(tree, root, bind->target);
         close(tree);
     }
