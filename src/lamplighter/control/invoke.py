@@ -131,7 +131,8 @@ def _invoke_request(
 ) -> InvokeRequest:
     """What the door is asked, after the checks that only this API makes."""
     client_context, tenant_id = request.get("ClientContext"), request.get("TenantId")
-    _check_tenant(configuration, tenant_id)
+    if tenant_id or "TenancyConfig" in configuration.settings:
+        _check_tenant(configuration, tenant_id)
     if client_context:
         _check_client_context(client_context)
     invocation_type = request.get("InvocationType") or "RequestResponse"

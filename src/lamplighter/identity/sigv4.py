@@ -112,12 +112,14 @@ class SignatureVerifier:
 
     def verify(self, request: HttpRequest, digest: str, now: float) -> Caller:
         """The caller, or the AWS error that says what is wrong. `digest` is the hex SHA-256 of the body."""
-        parts = _read_parts(request)
+        header = request.headers.get("authorization")
+        parts = _read_query_parts(request) if header is None else _read_header(request, header)
         scope = _read_scope(parts.credential)
         key = self._keys.find(scope.access_key_id)
         if key is None or (parts.session_token is not key.session_token and not _has_token(key, parts.session_token)):
             raise UnrecognizedClientException("The security token included in the request is invalid.")
-        _check_scope(scope, parts.timestamp)
+        if scope.date != parts.timestamp[:8]:
+            raise _wrong_date(scope, parts.timestamp)
         _check_time(parts, scope.service, now)
         _check_signed_headers(parts.signed_headers, tuple(request.headers))
         self._check_signature(request, parts, scope, key, digest)
@@ -152,10 +154,8 @@ def _has_token(key: AccessKey, claimed: str | None) -> bool:
 # --- reading the claims
 
 
-def _read_parts(request: HttpRequest) -> SignedParts:
-    header = request.headers.get("authorization")
-    if header is not None:
-        return _read_header(request, header)
+def _read_query_parts(request: HttpRequest) -> SignedParts:
+    """Of a request without an Authorization header."""
     if is_presigned(request):
         return _read_query(request)
     raise MissingAuthenticationTokenException("Missing Authentication Token")
@@ -185,10 +185,11 @@ def _read_header(request: HttpRequest, header: str) -> SignedParts:
     if proof.isalnum() and len(start) < _REMEMBERED_CHARACTERS and "x-amz-date" in headers:
         claims = _read_claims(start)
         if claims is not None:
+            stamp = headers["x-amz-date"]
+            if _parse_time(stamp) is None:
+                _checked_timestamp(stamp)  # raises
             token = headers.get("x-amz-security-token")
-            return SignedParts(
-                claims.credential, claims.signed_headers, proof, _checked_timestamp(headers["x-amz-date"]), token, None
-            )
+            return SignedParts(claims.credential, claims.signed_headers, proof, stamp, token, None)
     return _read_unusual_header(headers, header)
 
 
@@ -283,12 +284,11 @@ def _read_scope(credential: str) -> Scope:
 # --- checking the claims
 
 
-def _check_scope(scope: Scope, timestamp: str) -> None:
-    if scope.date != timestamp[:8]:
-        raise InvalidSignatureException(
-            "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "
-            f"'{scope.date}' != '{timestamp[:8]}', from '{timestamp}'."
-        )
+def _wrong_date(scope: Scope, timestamp: str) -> InvalidSignatureException:
+    return InvalidSignatureException(
+        "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "
+        f"'{scope.date}' != '{timestamp[:8]}', from '{timestamp}'."
+    )
 
 
 @lru_cache(maxsize=1024)

@@ -72,15 +72,13 @@ class EventAcceptor(Protocol):
 class Invoking:
     """A synchronous invoke under way."""
 
-    __slots__ = ("_configuration", "_ticket")
+    __slots__ = ("_configuration", "_ticket", "when_ended")
 
     def __init__(self, ticket: Ticket, configuration: FunctionConfiguration) -> None:
         self._ticket = ticket
         self._configuration = configuration
-
-    def when_ended(self, tell: Callable[[], None]) -> None:
-        """Call `tell` when the function has answered or an answer has become impossible."""
-        self._ticket.when_answered(tell)
+        # Its argument is called when the function has answered or an answer has become impossible.
+        self.when_ended = ticket.when_answered
 
     def result(self) -> InvokeResult:
         """What came of it, or AWS's error."""

@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
+from functools import partial
 
 from lamplighter.aws.errors import (
     AwsError,
@@ -32,6 +33,7 @@ from lamplighter.wire.http_message import HttpRequest, HttpResponse, Refusal
 
 _log = logging.getLogger(__name__)
 _SERVICE = "lambda"
+_REQUEST_ID = "x-amzn-RequestId"
 _TOO_LARGE = 413
 _INTERNAL = 500
 
@@ -57,12 +59,14 @@ class LambdaApi:
     def __init__(self, parts: ApiParts) -> None:
         self._parts = parts
         self._service = parts.service
+        self._new_id = parts.ids.uuid
+        self._count = parts.counters.count
         self._running: set[asyncio.Task[None]] = set()
         self._begun = 0
 
     def handle(self, request: HttpRequest, exchange: Exchange) -> None:
         """Begin to answer a request."""
-        request_id = self._parts.ids.uuid()
+        request_id = self._new_id()
         match = self._service.match(request.method, request.path, request.query)
         if match is not None:
             start = self._parts.registry.quick_start(match.operation.name)
@@ -124,24 +128,21 @@ class LambdaApi:
         """Whether the request is taken care of."""
         operation = match.operation
         try:
-            begun = self._start(start, match, request, request_id)
+            caller = self._parts.authenticator.authenticate_at_once(request)
+            if caller is None:
+                return False
+            if caller.service != _SERVICE:
+                raise _wrong_service()  # noqa: TRY301  # answered below like every other refusal
+            asked = operation.parse(match, request.query, request.headers, request.body)
+            begun = start(asked, self._context(request, caller, request_id))
         except Exception as error:  # noqa: BLE001  # loop boundary: the server goes on
             self._send_whole(exchange, operation, self._error(error, request_id), request_id)
             return True
         if begun is None:
             return False
         self._begun += 1
-        begun.when_ended(lambda: self._end(begun, operation, exchange, request_id))
+        begun.when_ended(partial(self._end, begun, operation, exchange, request_id))
         return True
-
-    def _start(self, start: QuickStart, match: Match, request: HttpRequest, request_id: str) -> Begun | None:
-        caller = self._parts.authenticator.authenticate_at_once(request)
-        if caller is None:
-            return None
-        if caller.service != _SERVICE:
-            raise _wrong_service()
-        asked = match.operation.parse(match, request.query, request.headers, request.body)
-        return start(asked, self._context(request, caller, request_id))
 
     def _end(self, begun: Begun, operation: Operation, exchange: Exchange, request_id: str) -> None:
         self._begun -= 1
@@ -149,8 +150,12 @@ class LambdaApi:
             try:
                 wire = operation.serialise(begun.response())
             except Exception as error:  # noqa: BLE001  # the client is told
-                wire = self._error(error, request_id)
-            self._send_whole(exchange, operation, wire, request_id)
+                self._send_whole(exchange, operation, self._error(error, request_id), request_id)
+                return
+            self._count(operation.name, wire.status)
+            wire.headers.append((_REQUEST_ID, request_id))
+            body = wire.body
+            exchange.send(wire.status, wire.headers, body if type(body) is bytes else b"")
         except Exception:  # noqa: BLE001  # loop boundary: whoever tells us that the operation has ended goes on
             _log.exception("request %s could not be answered", request_id)
 
@@ -231,7 +236,7 @@ def _wrong_service() -> InvalidSignatureException:
 
 def _with_request_id(wire: WireResponse, request_id: str) -> list[tuple[str, str]]:
     """An error's headers hold the id already."""
-    own = ("x-amzn-RequestId", request_id)
+    own = (_REQUEST_ID, request_id)
     return wire.headers if own in wire.headers else [*wire.headers, own]
 
 

@@ -4,7 +4,7 @@ The service model has already refused what its pattern does not match; here is w
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from lamplighter.aws.errors import InvalidParameterValueException, ResourceNotFoundException
@@ -32,16 +32,15 @@ class FunctionName:
     region: str
     name: str
     qualifier: str | None = None
+    # The ARN without a qualifier, and with the one asked for; without one, the same. Put together once, because the
+    # names of functions that are invoked are kept (locate_function).
+    arn: str = field(init=False, repr=False, compare=False)
+    qualified_arn: str = field(init=False, repr=False, compare=False)
 
-    @property
-    def arn(self) -> str:
-        """The ARN without a qualifier."""
-        return lambda_arn(self.region, self.account_id, "function", self.name)
-
-    @property
-    def qualified_arn(self) -> str:
-        """The ARN with the qualifier asked for; without one, the same as `arn`."""
-        return self.arn if self.qualifier is None else f"{self.arn}:{self.qualifier}"
+    def __post_init__(self) -> None:
+        arn = lambda_arn(self.region, self.account_id, "function", self.name)
+        object.__setattr__(self, "arn", arn)
+        object.__setattr__(self, "qualified_arn", arn if self.qualifier is None else f"{arn}:{self.qualifier}")
 
     @property
     def asks_for_latest(self) -> bool:
