@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks import async_accept, cold, control, machine, sandboxes, warm
+from benchmarks import async_accept, cold, control, density, freeze, machine, neighbours, sandboxes, soak, warm
 from benchmarks.options import Options
 
 SCENARIOS = {
@@ -15,7 +15,11 @@ SCENARIOS = {
     "warm": warm.run,
     "cold": cold.run,
     "control": control.run,
+    "density": density.run,
+    "freeze": freeze.run,
+    "neighbours": neighbours.run,
     "sandboxes": sandboxes.run,
+    "soak": soak.run,
 }
 
 
@@ -29,6 +33,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--clients", type=int, nargs="*", default=(), help="only these numbers of clients")
     parser.add_argument("--runtime", default=usual.runtime, help="Lambda's runtime identifier (python3.11)")
     parser.add_argument("--peers", action="store_true", help="also measure ministack and serverless-offline")
+    parser.add_argument("--minutes", type=float, default=usual.minutes, help="how long a soak goes on (1)")
     given = parser.parse_args(arguments)
     options = Options(
         pairs=given.pairs,
@@ -36,6 +41,7 @@ def main(arguments: list[str]) -> int:
         runtime=given.runtime,
         clients=tuple(given.clients),
         with_peers=given.peers,
+        minutes=given.minutes,
     )
     with tempfile.TemporaryDirectory(prefix="lamplighter-bench-", ignore_cleanup_errors=True) as folder:
         before = machine.description()

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """`pairs` of interleaved windows of `seconds` each; `clients` narrows the scenario to those numbers."""
+    """`pairs` of interleaved windows of `seconds` each; `clients` narrows the scenario to those numbers. `minutes`: a soak's."""
 
     pairs: int = 7
     seconds: float = 2.0
     runtime: str = "python3.11"
     clients: tuple[int, ...] = ()
     with_peers: bool = False
+    minutes: float = 1.0
