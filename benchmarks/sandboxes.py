@@ -111,12 +111,12 @@ async def burst(ground: Ground, at_once: int) -> float:
 
 async def density(ground: Ground) -> dict[str, float]:
     """What idle sandboxes cost: memory of the machine for each, and freezing."""
-    before = _available_kib()
+    before = available_kib()
     sandboxes = [
         await ground.driver.start(ground.spec("/var/lang/bin/python3", "-I", "-S", "-c", IDLE)) for _ in range(DENSITY)
     ]
     await asyncio.sleep(1)
-    cost = (before - _available_kib()) / DENSITY
+    cost = (before - available_kib()) / DENSITY
     freezing, thawing = [], []
     for sandbox in sandboxes:
         freezing.append(_timed(sandbox.freeze))
@@ -138,7 +138,7 @@ def _timed(action: Any) -> float:  # Any: a method without arguments
     return (time.perf_counter() - started) * 1000
 
 
-def _available_kib() -> int:
+def available_kib() -> int:
     text = Path("/proc/meminfo").read_text()
     return int(next(line.split()[1] for line in text.splitlines() if line.startswith("MemAvailable")))
 

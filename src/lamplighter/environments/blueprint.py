@@ -15,11 +15,13 @@ from lamplighter.environments.faults import RUNTIME_INVALID_ENTRYPOINT, Fault, p
 from lamplighter.environments.mounts import file_system_binds
 from lamplighter.environments.platform_log import Subject
 from lamplighter.environments.variables import RUNTIME_API_ADDRESS, Credentials, metadata_variables, variables
+from lamplighter.kernel.limits import Limits
 from lamplighter.resources.functions.model import FunctionConfiguration
 from lamplighter.sandboxes.runtimes.runtime import Runtime
 from lamplighter.sandboxes.file_systems import FileSystems
 from lamplighter.sandboxes.sandbox import Bind, ProcessExit, SandboxSpec
 
+ON_DEMAND = "on-demand"
 _MIB = 1024 * 1024
 _VAR_TASK = "/var/task"
 _BOOTSTRAPS = ("/var/task/bootstrap", "/opt/bootstrap")
@@ -50,7 +52,7 @@ class Blueprint:
     mib_per_core: int = 1769
     processes: int = 1024
     open_files: int = 1024
-    initialization_type: str = "on-demand"
+    initialization_type: str = ON_DEMAND
     extensions: tuple[str, ...] = ()
 
     @property
@@ -65,6 +67,12 @@ class Blueprint:
             configuration.runtime or "",
             self.runtime.version,
         )
+
+    def init_seconds(self, limits: Limits) -> float:
+        """How long init may take. What nobody waits for may take longer."""
+        if self.initialization_type == ON_DEMAND:
+            return limits.init_timeout_seconds
+        return max(limits.prepared_init_seconds, self.configuration.timeout)
 
     def log_stream(self, now: float, environment_id: str) -> str:
         """`2026/11/21/[$LATEST]<32 hex digits>`; a shared log group has the function's name in it too."""

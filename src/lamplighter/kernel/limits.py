@@ -32,6 +32,7 @@ class Limits:
     # AWS publishes no figure for callers: None sets no pace.
     calls_per_second: int | None = None
     init_timeout_seconds: float = 10.0
+    prepared_init_seconds: float = 130.0  # of provisioned concurrency and SnapStart, or the function's timeout
     timeout_seconds: int = 900
     memory_mib_minimum: int = 128
     memory_mib_maximum: int = 10_240

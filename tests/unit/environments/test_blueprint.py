@@ -1,6 +1,7 @@
 """What a sandbox is built from: variables, command, mounts, limits."""
 
 import errno
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from lamplighter.environments.blueprint import Blueprint, PlaceholderCredentials
 from lamplighter.environments.faults import Fault
 from lamplighter.environments.variables import Credentials, variables
+from lamplighter.kernel.limits import Limits
 from lamplighter.sandboxes.runtimes.runtime import Runtime
 from lamplighter.sandboxes.sandbox import Bind, ProcessExit
 from tests.unit.environments.configurations import configuration
@@ -130,3 +132,12 @@ def test_a_wrapper_that_cannot_run_is_the_shells_exit_status(tmp_path: Path, num
     assert (
         blueprint(tmp_path).ended(ProcessExit(None, None, exec_errno=number)).error_type == "Runtime.InvalidEntrypoint"
     )
+
+
+def test_init_has_ten_seconds_and_what_is_prepared_in_advance_130_or_the_functions_timeout(tmp_path: Path) -> None:
+    limits = Limits()
+    on_demand = blueprint(tmp_path, timeout=300)
+    assert on_demand.init_seconds(limits) == 10
+    assert replace(on_demand, initialization_type="provisioned-concurrency").init_seconds(limits) == 300
+    short = replace(blueprint(tmp_path, timeout=3), initialization_type="provisioned-concurrency")
+    assert short.init_seconds(limits) == 130
