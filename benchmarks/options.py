@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """`pairs` of interleaved windows of `seconds` each; `clients` narrows the scenario to those numbers. `minutes`: a soak's."""
+    """`pairs` of interleaved windows of `seconds` each; `clients` narrows the scenario to those numbers.
+
+    `minutes` is how long a soak goes on.
+    """
 
     pairs: int = 7
     seconds: float = 2.0
