@@ -122,5 +122,6 @@ def _slope(rounds: list[dict[str, Any]]) -> float:
     times = [one["at_seconds"] / 3600 for one in rounds]
     values = [one["resident_mib"] for one in rounds]
     middle, level = sum(times) / len(times), sum(values) / len(values)
-    spread = sum((at - middle) ** 2 for at in times)
-    return sum((at - middle) * (value - level) for at, value in zip(times, values, strict=True)) / spread
+    spread: float = sum((at - middle) ** 2 for at in times)
+    rise: float = sum((at - middle) * (value - level) for at, value in zip(times, values, strict=True))
+    return rise / spread
