@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks import async_accept, cold, control, density, freeze, machine, neighbours, sandboxes, warm
+from benchmarks import async_accept, cold, control, density, freeze, machine, neighbours, sandboxes, soak, warm
 from benchmarks.options import Options
 
 SCENARIOS = {
@@ -15,9 +15,6 @@ SCENARIOS = {
     "warm": warm.run,
     "cold": cold.run,
     "control": control.run,
-    "density": density.run,
-    "freeze": freeze.run,
-    "neighbours": neighbours.run,
     "density": density.run,
     "freeze": freeze.run,
     "neighbours": neighbours.run,

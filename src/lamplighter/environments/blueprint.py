@@ -17,8 +17,8 @@ from lamplighter.environments.platform_log import Subject
 from lamplighter.environments.variables import RUNTIME_API_ADDRESS, Credentials, metadata_variables, variables
 from lamplighter.kernel.limits import Limits
 from lamplighter.resources.functions.model import FunctionConfiguration
-from lamplighter.sandboxes.runtimes.runtime import Runtime
 from lamplighter.sandboxes.file_systems import FileSystems
+from lamplighter.sandboxes.runtimes.runtime import Runtime
 from lamplighter.sandboxes.sandbox import Bind, ProcessExit, SandboxSpec
 
 ON_DEMAND = "on-demand"
@@ -54,9 +54,9 @@ class Blueprint:
     open_files: int = 1024
     initialization_type: str = ON_DEMAND
     extensions: tuple[str, ...] = ()
+    file_systems: tuple[Bind, ...] = ()
 
     @property
-    file_systems: tuple[Bind, ...] = ()
     def subject(self) -> Subject:
         configuration = self.configuration
         return Subject(
@@ -172,27 +172,28 @@ class Blueprints:
         credentials: CredentialSource | None = None,
         *,
         mib_per_core: int = 1769,
+        file_systems: FileSystems | None = None,
     ) -> None:
         self._runtimes = runtimes
         self._packages = packages
         self._credentials = credentials or PlaceholderCredentials()
         self._mib_per_core = mib_per_core
+        self._file_systems = file_systems or FileSystems({})
 
     async def prepare(self, configuration: FunctionConfiguration) -> Blueprint:
-        """Raises RuntimeMissing, or what unpacking raises."""
-        file_systems: FileSystems | None = None,
+        """Raises RuntimeMissing, what unpacking raises, or AWS's error for a file system that cannot be mounted."""
         runtime = self._runtimes.get(configuration.runtime or "")
         package = await self._packages.unpack(configuration.code.digest)
         layers = [await self._packages.unpack(layer.code.digest) for layer in configuration.layers]
         return Blueprint(
             configuration,
-        self._file_systems = file_systems or FileSystems({})
             runtime,
             package,
             tuple(layers),
             self._credentials,
             mib_per_core=self._mib_per_core,
             extensions=external_extensions(layers),
+            file_systems=await file_system_binds(configuration, self._file_systems),
         )
 
 
@@ -201,7 +202,6 @@ def external_extensions(layers: Iterable[Path]) -> tuple[str, ...]:
     found = set[str]()
     for layer in layers:
         folder = layer / "extensions"
-            file_systems=await file_system_binds(configuration, self._file_systems),
         if folder.is_dir():
             found |= {entry.name for entry in folder.iterdir() if not entry.is_dir()}
     return tuple(sorted(found))
