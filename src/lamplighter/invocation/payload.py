@@ -63,7 +63,7 @@ def explain(payload: bytes) -> str:
     try:
         json.loads(text)
     except json.JSONDecodeError as error:
-        return _explain_text(text, error)
+        return _explain_text(text, *_fault(text, error))
     except (RecursionError, ValueError):
         pass
     return "Unrecognized content" + _located(text, len(text) - 1)
@@ -81,18 +81,26 @@ def _explain_bytes(payload: bytes, error: UnicodeDecodeError) -> str:
     return f"Invalid UTF-8 {kind} byte 0x{code:x}" + _located(before, len(before) + 1)
 
 
-def _explain_text(text: str, error: json.JSONDecodeError) -> str:
-    position = error.pos
+def _fault(text: str, error: json.JSONDecodeError) -> tuple[str, int]:
+    """What is missing, and where. Python tells of a trailing comma since 3.13, of the bracket behind it before."""
+    if not error.msg.startswith("Illegal trailing comma"):
+        return error.msg, error.pos
+    behind = text[error.pos + 1 :]
+    position = len(text) - len(behind.lstrip())
+    return "Expecting value" if text[position] == "]" else next(iter(_WANTED)), position
+
+
+def _explain_text(text: str, fault: str, position: int) -> str:
     last = len(text) - 1
     if position > last or not text[position:].strip():
         return "Unexpected end-of-input" + _located(text, last)
-    if error.msg.startswith("Unterminated string"):
+    if fault.startswith("Unterminated string"):
         return "Unexpected end-of-input: was expecting closing quote for a string value" + _located(text, last)
     token = _TOKEN.match(text, position)
-    if token is not None and error.msg in ("Expecting value", "Extra data"):
+    if token is not None and fault in ("Expecting value", "Extra data"):
         return f"Unrecognized token '{token[0]}': was expecting ({_VALUES})" + _located(text, token.end() - 1)
-    wanted = _WANTED.get(error.msg, f"expected a valid value ({_VALUES})")
-    if error.msg == "Expecting ',' delimiter":
+    wanted = _WANTED.get(fault, f"expected a valid value ({_VALUES})")
+    if fault == "Expecting ',' delimiter":
         wanted = (
             f"was expecting comma to separate {'Object' if _innermost(text[:position]) == '{' else 'Array'} entries"
         )

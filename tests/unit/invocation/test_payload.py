@@ -36,6 +36,7 @@ def test_nothing_is_an_empty_object() -> None:
         ),
         (b"notat:asdf", f"Unrecognized token 'notat': was expecting ({VALUES})", 1, 5),
         (b'{"a":1,}', "Unexpected character ('}' (code 125)): was expecting double-quote to start field name", 1, 8),
+        (b"[1, ]", f"Unexpected character (']' (code 93)): expected a valid value ({VALUES})", 1, 5),
         (
             b'{"a" 1}',
             "Unexpected character ('1' (code 49)): was expecting a colon to separate field name and value",
