@@ -9,6 +9,7 @@ from lamplighter.sandboxes.runtimes.directory import RuntimeDirectory
 from lamplighter.sandboxes.runtimes.importer import ImportFailed
 from lamplighter.sandboxes.runtimes.runtime import Runtime, RuntimeMissing
 from tests.e2e.bare_root import invoke, is_root, running
+from tests.e2e.java_functions import PROBE, compile_java
 from tests.e2e.runtime_probes import HIDDEN, NODE_PROBE, PYTHON_PROBE, SHELL_PROBE, write
 
 pytestmark = [
@@ -19,6 +20,7 @@ pytestmark = [
 ]
 
 KEPT = Path(__file__).parents[2] / ".cache" / "debian-runtimes"
+CLIENTS = KEPT.with_name("runtimes")
 
 
 def installed(name: str) -> Runtime:
@@ -58,6 +60,23 @@ def test_node_answers_in_a_debian_root(tmp_path: Path) -> None:
 def test_a_shell_bootstrap_answers_in_a_debian_root(tmp_path: Path) -> None:
     with running(installed("provided.al2023"), write(tmp_path, bootstrap=SHELL_PROBE), "unused") as (api, _):
         assert invoke(api, {"n": 3})[1] == {"event": {"n": 3}, "uid": 993, "user": "sbx_user1051"}
+
+
+@pytest.mark.parametrize("name", ["java17", "java21"])
+def test_java_answers_in_a_debian_root(tmp_path: Path, name: str) -> None:
+    try:
+        runtime = RuntimeDirectory(KEPT).get(name)
+    except RuntimeMissing:
+        pytest.skip(f"{name} of Debian is 60 MB to download: add it to .cache/debian-runtimes by hand")
+    compile_java({"Probe": PROBE}, tmp_path / "code", CLIENTS / ".cache")
+    for place in (tmp_path / "code", tmp_path / "code/probe"):
+        place.chmod(0o755)
+    with running(runtime, tmp_path / "code", "probe.Probe") as (api, _):
+        answer = invoke(api, {"text": "grüße ✓"}, timeout=40)[1]
+    assert (answer["event"], answer["charset"]) == ({"text": "grüße ✓"}, "UTF-8")
+    assert answer["specification"] == name.removeprefix("java")
+    assert answer["certificates"] > 100
+    assert runtime.binds == ()
 
 
 def test_nothing_in_the_root_filesystem_may_raise_privileges(tmp_path: Path) -> None:

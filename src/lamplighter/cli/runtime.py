@@ -6,6 +6,7 @@ Works on the data directory alone, so the server may run or not. Must not know h
 import argparse
 import json
 import sys
+from pathlib import Path
 
 from lamplighter.cli.refusal import CommandFailed
 from lamplighter.cli.running_server import add_data_dir, configuration_of
@@ -13,6 +14,7 @@ from lamplighter.config import Configuration
 from lamplighter.sandboxes.runtimes.directory import RuntimeDirectory
 from lamplighter.sandboxes.runtimes.identifiers import UnknownIdentifier
 from lamplighter.sandboxes.runtimes.importer import ImportFailed
+from lamplighter.sandboxes.runtimes.own import OwnImporter
 from lamplighter.sandboxes.runtimes.progress import ProgressBar
 from lamplighter.sandboxes.runtimes.runtime import RuntimeMissing
 
@@ -24,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     adding = actions.add_parser("add", help="install a runtime, or install it anew")
     adding.add_argument("name", metavar="NAME", help="such as python3.12, nodejs22.x or provided.al2023")
     adding.add_argument("--source", default="auto", help="host, debian or auto (default: what this machine can do)")
+    adding.add_argument("--from", dest="place", type=Path, metavar="DIR", help="copy a runtime directory of your own")
     adding.add_argument("--package", action="append", metavar="NAME", help="a further package for it; repeatable")
     removing = actions.add_parser("remove", help="take a runtime away")
     removing.add_argument("name", metavar="NAME")
@@ -62,9 +65,12 @@ def _list(arguments: argparse.Namespace, configuration: Configuration) -> int:
 
 def _add(arguments: argparse.Namespace, configuration: Configuration) -> int:
     packages = tuple(arguments.package) if arguments.package else None
-    runtimes = RuntimeDirectory(configuration.runtimes_dir)
+    runtimes, source = RuntimeDirectory(configuration.runtimes_dir), arguments.source
+    if arguments.place is not None:
+        own = OwnImporter(arguments.place)
+        runtimes, source = RuntimeDirectory(configuration.runtimes_dir, {own.source: own}), own.source
     try:
-        runtime = runtimes.add(arguments.name, arguments.source, packages=packages, progress=ProgressBar(sys.stderr))
+        runtime = runtimes.add(arguments.name, source, packages=packages, progress=ProgressBar(sys.stderr))
     except (ImportFailed, UnknownIdentifier) as error:
         raise CommandFailed(str(error)) from error
     except OSError as error:

@@ -46,6 +46,8 @@ def make_skeleton(root: Path) -> None:
     for name in MOUNT_POINTS:
         (root / name).mkdir(parents=True, exist_ok=True)
     for name, text in _ETC.items():
+        # Never through a link that a package or an operator has put there: it may lead out of the root filesystem.
+        (root / "etc" / name).unlink(missing_ok=True)
         (root / "etc" / name).write_text(text)
     link(root / "etc/localtime", "/usr/share/zoneinfo/UTC")
     link(root / "etc/mtab", "/proc/self/mounts")

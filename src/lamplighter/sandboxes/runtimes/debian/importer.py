@@ -5,17 +5,19 @@ compiled Python) are done here. Must not know where the packages came from.
 """
 
 import platform
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
-from lamplighter.sandboxes.runtimes import node_client
+from lamplighter.sandboxes.runtimes import java_client, node_client
 from lamplighter.sandboxes.runtimes.debian.apt import Apt
 from lamplighter.sandboxes.runtimes.debian.releases import recipe_for
 from lamplighter.sandboxes.runtimes.fetch import run
-from lamplighter.sandboxes.runtimes.host import provided_manifest
+from lamplighter.sandboxes.runtimes.host import provided_manifest, refuse_packages
 from lamplighter.sandboxes.runtimes.identifiers import Identifier, runtime_environment
 from lamplighter.sandboxes.runtimes.importer import ImportFailed
+from lamplighter.sandboxes.runtimes.java_truststore import write_truststore
 from lamplighter.sandboxes.runtimes.manifest import Manifest
 from lamplighter.sandboxes.runtimes.progress import Progress, Step
 from lamplighter.sandboxes.runtimes.python_client import (
@@ -27,6 +29,7 @@ from lamplighter.sandboxes.runtimes.python_client import (
 )
 from lamplighter.sandboxes.runtimes.skeleton import copy_certificates, link, link_certificates, make_skeleton
 
+_JAVA_VERSION = re.compile(r'^JAVA_VERSION="(.+)"$', re.MULTILINE)
 _MERGED = ("bin", "sbin", "lib", "lib64")
 _LEFT_OUT = ("man", "info", "locale", "lintian", "bug", "doc/*/changelog*", "doc/*/NEWS*", "doc/*/examples")
 
@@ -39,6 +42,7 @@ class DebianImporter:
     def build(
         self, identifier: Identifier, directory: Path, cache: Path, packages: tuple[str, ...], progress: Progress
     ) -> Manifest:
+        refuse_packages(identifier, packages)
         recipe = recipe_for(identifier)
         if recipe is None:
             raise ImportFailed(f"no Debian release carries {identifier.name}")
@@ -58,6 +62,8 @@ class DebianImporter:
             return _python(identifier, root, cache, packages, progress)
         if identifier.family == "nodejs":
             return _node(identifier, root, cache, progress)
+        if identifier.family == "java":
+            return _java(identifier, root, cache, progress)
         return provided_manifest(identifier, directory, self.source)
 
 
@@ -146,4 +152,23 @@ def _node(identifier: Identifier, root: Path, cache: Path, progress: Progress) -
         argv=node_client.node_argv(),
         env=runtime_environment(identifier),
         client=node_client.CLIENT,
+    )
+
+
+def _java(identifier: Identifier, root: Path, cache: Path, progress: Progress) -> Manifest:
+    # The release file, because a virtual machine finds its home by its program's name and cannot be run from outside.
+    release = next((root / "usr/lib/jvm").glob(f"java-{identifier.version}-openjdk-*/release"), None)
+    version = _JAVA_VERSION.search(release.read_text()) if release else None
+    if release is None or version is None:
+        raise ImportFailed(f"the unpacked Java {identifier.version} does not tell its version")
+    link(root / "var/lang/bin/java", f"/{release.parent.relative_to(root)}/bin/java")
+    write_truststore(root)
+    java_client.install_java_client(root, cache, identifier, progress)
+    return Manifest(
+        name=identifier.name,
+        version=version[1],
+        source=DebianImporter.source,
+        argv=java_client.java_argv(identifier),
+        env=runtime_environment(identifier),
+        client=java_client.CLIENT,
     )

@@ -14,6 +14,8 @@ _BASE = (
 )  # fmt: skip
 
 _PYTHON = {"3.11": "bookworm", "3.13": "trixie", "3.14": "forky"}
+_JAVA = {"17": "bookworm", "21": "trixie", "25": "trixie"}
+_RUBY = {"3.3": "trixie"}
 _PROVIDED = {"al2": "bookworm", "al2023": "trixie"}
 _NODE = "trixie"
 
@@ -30,6 +32,10 @@ def recipe_for(identifier: Identifier) -> Recipe | None:
     """None where no Debian release carries the runtime."""
     if identifier.family == "python" and identifier.version in _PYTHON:
         return Recipe(_PYTHON[identifier.version], (*_BASE, f"python{identifier.version}"))
+    if identifier.family == "java" and identifier.version in _JAVA:
+        return Recipe(_JAVA[identifier.version], (*_BASE, f"openjdk-{identifier.version}-jre-headless"))
+    if identifier.family == "ruby" and identifier.version in _RUBY:
+        return Recipe(_RUBY[identifier.version], (*_BASE, f"ruby{identifier.version}"))
     if identifier.family == "nodejs":
         return Recipe(_NODE, _BASE)
     if identifier.family == "provided":
