@@ -172,6 +172,8 @@ def _build_compute(base: Base, data: Data, driver: SandboxDriver, stack: AsyncEx
             idle_seconds=configuration.idle_environment_seconds,
             freeze_after_seconds=configuration.freeze_after_seconds,
             max_environments=configuration.max_environments,
+            max_memory_mib=configuration.max_memory_mib,
+            memory_share=configuration.memory_share,
         ),
         limits=base.limits,
         clock=base.clock,

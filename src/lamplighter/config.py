@@ -35,6 +35,9 @@ class Configuration:
 
     `driver` None lets the machine decide; `insecure_listen` allows plain HTTP beyond loopback;
     `max_environments` bounds the execution environments of all functions together: further invokes wait for a free one;
+    `idle_environment_seconds` is how long an idle environment is kept before its function's own habits are known;
+    `memory_share` is how much of the machine's memory may be in use when another environment starts, `max_memory_mib`
+    what all environments may be promised together (None: no bound).
     `concurrent_executions` is each account's limit in each region, `requests_per_environment` how many synchronous
     invokes a second each of them stands for; a function grows by `scaling_environments` in `scaling_seconds` at most;
     `calls_per_second` bounds an account's calls of Invoke, None does not.
@@ -61,6 +64,8 @@ class Configuration:
     idle_environment_seconds: float = 600.0
     freeze_after_seconds: float = 0.05
     max_environments: int = 1000
+    max_memory_mib: int | None = None
+    memory_share: float = 0.9
     concurrent_executions: int = 1000
     requests_per_environment: int = 10
     scaling_environments: int = 1000
@@ -242,11 +247,14 @@ def _count(value: Any) -> int:
     return number
 
 
-def _scale(value: Any) -> float:
-    number = float(value)
-    if isinstance(value, bool) or not 0 < number <= 1:
-        raise ValueError("a time scale is a number above 0, at most 1")
-    return number
+def _part(meaning: str) -> Callable[[Any], float]:
+    def read(value: Any) -> float:
+        number = float(value)
+        if isinstance(value, bool) or not 0 < number <= 1:
+            raise ValueError(f"{meaning} is a number above 0, at most 1")
+        return number
+
+    return read
 
 
 def _endpoints(value: Any) -> Endpoints:
@@ -297,6 +305,8 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "idle_environment_seconds": _seconds,
     "freeze_after_seconds": _seconds,
     "max_environments": _count,
+    "max_memory_mib": _count,
+    "memory_share": _part("a share"),
     "concurrent_executions": _count,
     "requests_per_environment": _count,
     "scaling_environments": _count,
@@ -305,7 +315,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "install_runtimes": _flag,
     "async_concurrency": _count,
     "async_queue_limit": _count,
-    "async_time_scale": _scale,
+    "async_time_scale": _part("a time scale"),
     "function_url_domain": _matching(r"[0-9A-Za-z.-]+(:[0-9]{1,5})?", "a domain is a name, with a port if need be"),
     "endpoints": _endpoints,
     "file_systems": read_file_systems,

@@ -14,12 +14,15 @@ from typing import Protocol
 from lamplighter.environments.blueprint import Blueprint
 from lamplighter.environments.capacity import Capacity
 from lamplighter.environments.environment import Environment, Platform
+from lamplighter.environments.keep_alive import KeepAlive
 from lamplighter.environments.placement import SETTLING_SECONDS, Situation, decide
 from lamplighter.environments.ticket import Ticket
 from lamplighter.resources.functions.model import FunctionConfiguration
 
 _log = logging.getLogger(__name__)
 _MEAN_WEIGHT = 0.1
+# Shorter times between uses say nothing about when to let an environment go.
+_IDLE_SECONDS = 1.0
 
 
 VersionKey = tuple[str, str, str, str, str]
@@ -52,6 +55,10 @@ class House(Protocol):
     queue_seconds: float
     is_short_of_room: bool
 
+    def keep_alive(self, key: VersionKey) -> KeepAlive:
+        """What is known about the habits of the version, whatever its content."""
+        ...
+
     def make_room(self, memory_mib: int) -> bool:
         """Let go of idle environments of other versions until there is room, if that helps. Whether there is room."""
         ...
@@ -79,6 +86,7 @@ class Pool:
         self._prepare = prepare
         self._platform = platform
         self._house = house
+        self._keep_alive = house.keep_alive(self.key)
         self._memory_mib = configuration.memory_size
         self._loop = asyncio.get_running_loop()
         self._idle: list[Environment] = []
@@ -137,6 +145,11 @@ class Pool:
             self._recheck = None
         if not self._waiting:
             return
+        if not self._house.capacity.could_ever_hold(self._memory_mib):
+            self._refuse_all()
+            return
+        if not self._present:
+            self._keep_alive.missed(self._loop.time())
         decision = decide(self._situation(self._loop.time()))
         if decision.recheck_seconds is not None:
             self._recheck_after(decision.recheck_seconds)
@@ -160,6 +173,12 @@ class Pool:
             mean_seconds=self._mean_seconds,
             cores=self._house.cores,
         )
+
+    def _refuse_all(self) -> None:
+        """This machine could never hold an environment of that size."""
+        while self._waiting:
+            self._waiting.popleft().fail(NoCapacity())
+        self._report_if_empty()
 
     def _recheck_after(self, seconds: float) -> None:
         if self._recheck is not None:
@@ -242,7 +261,10 @@ class Pool:
         seconds = duration_ms / 1000
         mean = self._mean_seconds
         self._mean_seconds = seconds if mean is None else mean + _MEAN_WEIGHT * (seconds - mean)
-        self._settling[environment] = self._loop.time()
+        self._settling[environment] = now = self._loop.time()
+        idle_seconds = now - seconds - environment.idle_since
+        if idle_seconds > _IDLE_SECONDS:
+            self._keep_alive.note(idle_seconds)
 
     def invoke_returned(self, ticket: Ticket) -> None:
         if self._idle:
@@ -275,15 +297,17 @@ class Pool:
 
     # --- letting go
 
-    def expire(self, idle_before: float) -> None:
-        """Shut down the environments that have been idle since before the given loop time, the oldest first."""
+    def expire(self, now: float) -> None:
+        """Shut down the environments that have been idle for too long, the oldest first. `now` is the loop's time."""
+        idle_before = now - self._keep_alive.seconds
         while self._idle and self._idle[0].idle_since < idle_before:
-            self._idle[0].shut_down()
+            self.let_one_go()
 
     def let_one_go(self) -> bool:
         """Shut down the environment that has been idle longest."""
         if not self._idle:
             return False
+        self._keep_alive.let_go(self._idle[0].idle_since)
         self._idle[0].shut_down()
         return True
 

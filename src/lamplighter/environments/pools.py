@@ -11,10 +11,12 @@ from dataclasses import dataclass
 
 from lamplighter.environments.background import Background
 from lamplighter.environments.blueprint import Blueprint
-from lamplighter.environments.capacity import Capacity, Ready
+from lamplighter.environments.capacity import Capacity, Ready, SpareMemory
 from lamplighter.environments.environment import Platform
 from lamplighter.environments.freezer import Freezer
 from lamplighter.environments.journal import Logs
+from lamplighter.environments.keep_alive import KeepAlive
+from lamplighter.environments.machine_memory import read_memory
 from lamplighter.environments.pool import NoCapacity, Pool, VersionKey, version_key
 from lamplighter.environments.provisioned import Provision
 from lamplighter.environments.ticket import Ticket
@@ -27,13 +29,19 @@ from lamplighter.sandboxes.sandbox import SandboxDriver
 
 _CLOSE_SECONDS = 10.0
 
-# Account, region and name.
+# Account, region and name; the same with the version.
 FunctionKey = tuple[str, str, str]
+_VersionName = tuple[str, str, str, str]
+_MOST_KEPT_ALIVE = 20_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolSettings:
     """What an operator may set. `queue_seconds`: how long an invoke waits when the machine is full.
+
+    `idle_seconds`: how long an environment is kept whose version has shown no habit of its own yet.
+    `memory_share`: how much of the machine's memory may be in use; `max_memory_mib`: what all environments may be
+    promised together.
 
     `freeze_after_seconds`: an environment idle for so long is frozen until its next invoke; 0 lets all run on.
     """
@@ -42,6 +50,7 @@ class PoolSettings:
     freeze_after_seconds: float = 0.05
     max_environments: int = 1000
     max_memory_mib: int | None = None
+    memory_share: float = 0.9
     queue_seconds: float = 30.0
 
 
@@ -81,7 +90,9 @@ class EnvironmentPools:
         self._sweep_seconds = max(0.05, min(5.0, self._settings.idle_seconds / 4))
         self._sweep_timer: asyncio.TimerHandle | None = None
         self._emptied: asyncio.Event = asyncio.Event()
-        self.capacity = Capacity(self._settings.max_environments, self._settings.max_memory_mib)
+        self._keep_alives: dict[_VersionName, KeepAlive] = {}
+        spare = SpareMemory(read_memory, self._settings.memory_share, self._loop.time)
+        self.capacity = Capacity(self._settings.max_environments, self._settings.max_memory_mib, spare)
         self.cores = len(os.sched_getaffinity(0))
         self.queue_seconds = self._settings.queue_seconds
         self.is_short_of_room = False
@@ -170,6 +181,14 @@ class EnvironmentPools:
 
     # --- what pools ask (pool.House)
 
+    def keep_alive(self, key: VersionKey) -> KeepAlive:
+        known = self._keep_alives.get(key[:4])
+        if known is None:
+            if len(self._keep_alives) >= _MOST_KEPT_ALIVE:
+                del self._keep_alives[next(iter(self._keep_alives))]
+            known = self._keep_alives[key[:4]] = KeepAlive(self._settings.idle_seconds)
+        return known
+
     def make_room(self, memory_mib: int) -> bool:
         if not self.capacity.could_ever_hold(memory_mib):
             return False
@@ -218,9 +237,9 @@ class EnvironmentPools:
 
     def _sweep(self) -> None:
         self._sweep_timer = None
-        idle_before = self._loop.time() - self._settings.idle_seconds
+        now = self._loop.time()
         for pool in tuple(self._pools.values()):
-            pool.expire(idle_before)
+            pool.expire(now)
         if self._pools and not self._is_closing:
             self._sweep_timer = self._loop.call_later(self._sweep_seconds, self._sweep)
 

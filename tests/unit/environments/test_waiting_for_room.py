@@ -12,7 +12,8 @@ from lamplighter.environments.capacity import Capacity
 from lamplighter.environments.environment import Platform
 from lamplighter.environments.event import InvokeEvent
 from lamplighter.environments.freezer import Freezer
-from lamplighter.environments.pool import NoCapacity, Pool
+from lamplighter.environments.keep_alive import KeepAlive
+from lamplighter.environments.pool import NoCapacity, Pool, VersionKey
 from lamplighter.environments.ticket import Ticket
 from lamplighter.kernel.clock import SystemClock
 from lamplighter.kernel.ids import RandomIds
@@ -31,6 +32,9 @@ class House:
     cores: int = 2
     queue_seconds: float = 0.05
     is_short_of_room: bool = False
+
+    def keep_alive(self, key: VersionKey) -> KeepAlive:
+        return KeepAlive(600.0)
 
     def make_room(self, memory_mib: int) -> bool:
         return False
