@@ -30,7 +30,7 @@ def root_filesystem(place: Path) -> Path:
 
 
 def add(name: str, place: Path, data_dir: Path) -> "subprocess.CompletedProcess[str]":
-    command = [LAMPLIGHTER, "runtime", "add", name, "--from", place, "--data-dir", data_dir]
+    command = [str(LAMPLIGHTER), "runtime", "add", name, "--from", str(place), "--data-dir", str(data_dir)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
@@ -38,7 +38,7 @@ def test_dotnet_runs_from_a_directory_that_was_brought(tmp_path: Path) -> None:
     place = tmp_path / "dotnet"
     root_filesystem(place / "rootfs")
     binds = [{"source": "/usr", "target": "/usr"}]
-    manifest = {"name": "dotnet8", "version": "8.0.11", "source": "made up", "binds": binds}
+    manifest: dict[str, object] = {"name": "dotnet8", "version": "8.0.11", "source": "made up", "binds": binds}
     manifest |= {"argv": ["/var/runtime/bootstrap"], "env": {"PATH": "/bin", "AWS_EXECUTION_ENV": "AWS_Lambda_dotnet8"}}
     (place / "runtime.json").write_text(json.dumps(manifest))
     data_dir = tmp_path / "data"
