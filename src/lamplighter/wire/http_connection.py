@@ -60,6 +60,14 @@ class Owner(Protocol):
 class HttpConnection(asyncio.Protocol):
     """The protocol of one connection. `deadline` is looked at by the server's coarse timer."""
 
+    # More attributes than CPython 3.11 keeps in line (30): in slots each is read and written at twice the speed.
+    __slots__ = ("_arrived", "_body_before", "_body_bytes", "_body_limit", "_buffered_before", "_deadline_status",
+                 "_exchange", "_fed", "_gate", "_head_bytes", "_headers", "_is_closing_soon", "_is_dispatching",
+                 "_is_held", "_is_in_body", "_is_in_head", "_is_reading", "_is_refused", "_is_skipping", "_is_timed",
+                 "_limits", "_method", "_parser", "_parts", "_path", "_peer", "_query", "_raw_headers",
+                 "_read_stream", "_server", "_small_bytes", "_stream", "_trailers_from", "_trailing_bytes",
+                 "_transport", "_url", "_waiting", "deadline")  # fmt: skip
+
     def __init__(self, server: Owner) -> None:
         self._server = server
         self._limits = server.limits
