@@ -1,4 +1,4 @@
-"""`lamplighter doctor`: what this machine offers for isolation, which runtimes it has, and what is missing.
+"""`lamplighter doctor`: what this machine can and cannot do, tried where it can be tried, and which runtimes it has.
 
 The exit code is 1 when functions could not run here at all. Changes nothing: a driver is opened and closed.
 """
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lamplighter import __version__
+from lamplighter.cli import machine
 from lamplighter.cli.running_server import add_data_dir, configuration_of
 from lamplighter.cli.version import part_versions
 from lamplighter.sandboxes.drivers import open_driver
@@ -25,7 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    runtimes = RuntimeDirectory(configuration_of(arguments).runtimes_dir).inspect()
+    configuration = configuration_of(arguments)
+    runtimes = RuntimeDirectory(configuration.runtimes_dir).inspect()
     driver, lines = asyncio.run(_look_at_driver(arguments.driver))
     # Any: text, lists and mappings of text, as JSON takes them.
     report: dict[str, Any] = {
@@ -33,6 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
         "versions": part_versions(),
         "driver": driver,
         "isolation": lines,
+        "machine": [str(feature) for feature in machine.look(configuration.data_dir, configuration.max_environments)],
         "runtimes": {entry.name: entry.reason or "ok" for entry in runtimes},
     }
     print(json.dumps(report, indent=2) if arguments.json else _told(report))
@@ -46,9 +49,11 @@ async def _look_at_driver(name: str | None) -> tuple[str | None, list[str]]:
             driver = await open_driver(name, Path(directory))
         except SandboxFailed as error:
             return None, [str(error)]
-        lines = [str(line) for line in getattr(driver, "isolation", ())]
-        await driver.close()
-        return driver.name, lines
+        try:
+            features = (*driver.isolation, await machine.try_freezing(driver, Path(directory)))
+        finally:
+            await driver.close()
+        return driver.name, [str(feature) for feature in features]
 
 
 def _told(report: dict[str, Any]) -> str:
@@ -56,6 +61,8 @@ def _told(report: dict[str, Any]) -> str:
     lines += [f"  {name} {value}" for name, value in report["versions"].items()]
     lines.append(f"driver: {report['driver'] or 'none works here'}")
     lines += [f"  {line}" for line in report["isolation"]]
+    lines.append("machine:")
+    lines += [f"  {line}" for line in report["machine"]]
     lines.append("runtimes:" if report["runtimes"] else "runtimes: none (add one with `lamplighter runtime add NAME`)")
     lines += [f"  {name}: {state}" for name, state in report["runtimes"].items()]
     return "\n".join(lines)
