@@ -32,30 +32,31 @@ class _Account:
 
 
 class _Load:
-    """One function: what runs, and the size it has grown to (`scaled`, in environments started on demand)."""
+    """One function: what runs on demand and on provisioned environments (`held`, by version in `provisioned`).
 
-    __slots__ = ("account", "growth", "in_flight", "on_demand", "pace", "provisioned", "scaled")
+    `scaled` is the size it has grown to, in environments started on demand.
+    """
+
+    __slots__ = ("account", "growth", "held", "on_demand", "pace", "provisioned", "scaled")
 
     def __init__(self, account: _Account) -> None:
         self.account = account
-        self.in_flight = 0
+        self.growth = Allowance()
+        self.held = 0
         self.on_demand = 0
         self.pace = Allowance()
         self.provisioned: dict[str, int] = {}
         self.scaled = 0
-        self.growth = Allowance()
 
     def leave_shared(self) -> None:
         self.account.on_demand -= 1
         self.on_demand -= 1
-        self.in_flight -= 1
 
     def leave_reserved(self) -> None:
         self.on_demand -= 1
-        self.in_flight -= 1
 
     def leave_provisioned(self, version: str) -> None:
-        self.in_flight -= 1
+        self.held -= 1
         left = self.provisioned[version] - 1
         if left:
             self.provisioned[version] = left
@@ -102,30 +103,36 @@ class Admission:
         `ready`: the provisioned environments, None where there are none. AWS sets no pace for asynchronous events.
         """
         load = self._loads.get(function) or self._open(function)
-        account = load.account
-        is_provisioned = ready is not None and _has_place(load, version, ready, reserved)
-        if not is_provisioned:
-            if reserved is None:
-                shared = account.shared
-                if account.on_demand >= (self._share(function, account) if shared is None else shared):
-                    raise throttled(ACCOUNT_LIMIT)
-            elif load.in_flight >= reserved or (ready is not None and load.on_demand >= reserved - ready.function):
-                raise throttled(RESERVED_LIMIT)
         now = self._monotonic()
+        if ready is not None and _has_place(load, version, ready, reserved):
+            return self._admit_provisioned(load, version, reserved, now, is_paced=is_paced)
+        account = load.account
+        if reserved is None:
+            shared = account.shared
+            if account.on_demand >= (self._share(function, account) if shared is None else shared):
+                raise throttled(ACCOUNT_LIMIT)
+        else:
+            running = load.on_demand
+            if running + load.held >= reserved or (ready is not None and running >= reserved - ready.function):
+                raise throttled(RESERVED_LIMIT)
         if is_paced:
             self._pace(load, reserved, now)
-        if is_provisioned:
-            load.in_flight += 1
-            load.provisioned[version] = load.provisioned.get(version, 0) + 1
-            return partial(load.leave_provisioned, version)
         if load.on_demand >= load.scaled:
             self._grow(function, load, reserved, now, is_paced=is_paced)
-        load.in_flight += 1
         load.on_demand += 1
         if reserved is not None:
             return load.leave_reserved
         account.on_demand += 1
         return load.leave_shared
+
+    def _admit_provisioned(
+        self, load: _Load, version: str, reserved: int | None, now: float, *, is_paced: bool
+    ) -> Release:
+        if is_paced:
+            self._pace(load, reserved, now)
+        load.held += 1
+        load.provisioned[version] = load.provisioned.get(version, 0) + 1
+        return partial(load.leave_provisioned, version)
 
     def _pace(self, load: _Load, reserved: int | None, now: float) -> None:
         if reserved is None:
@@ -167,7 +174,7 @@ class Admission:
         limits = self._limits
         if (
             load is not None
-            and not load.in_flight
+            and not load.on_demand + load.held
             and load.growth.is_whole(self._monotonic(), limits.scaling_environments, limits.scaling_seconds)
         ):
             del self._loads[account_id, region, name]
@@ -180,7 +187,7 @@ class Admission:
 
     def in_flight(self, function: Function) -> int:
         load = self._loads.get(function)
-        return 0 if load is None else load.in_flight
+        return 0 if load is None else load.on_demand + load.held
 
     def _open(self, function: Function) -> _Load:
         load = self._loads[function] = _Load(self._account(*function[:2]))
@@ -199,4 +206,6 @@ class Admission:
 
 def _has_place(load: _Load, version: str, ready: Ready, reserved: int | None) -> bool:
     """Whether a provisioned environment of the version is free, within the function's reservation."""
-    return load.provisioned.get(version, 0) < ready.version and (reserved is None or load.in_flight < reserved)
+    return load.provisioned.get(version, 0) < ready.version and (
+        reserved is None or load.on_demand + load.held < reserved
+    )

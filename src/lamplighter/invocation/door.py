@@ -23,7 +23,7 @@ from lamplighter.environments.event import InvokeEvent, Outcome
 from lamplighter.environments.pool import NoCapacity, VersionGone
 from lamplighter.environments.ticket import Ticket
 from lamplighter.invocation.admission import Admission
-from lamplighter.invocation.lineage import MOST_INVOKES, continued, fingerprint
+from lamplighter.invocation.lineage import MOST_INVOKES, continued, fingerprint, has_lineage, opening
 from lamplighter.invocation.payload import checked_payload, decoded_context
 from lamplighter.invocation.request import FunctionDirectory, InvokeRequest, InvokeResult, ResolvedFunction
 from lamplighter.invocation.streaming import FunctionStream
@@ -153,9 +153,12 @@ class Invocation:
         payload = checked_payload(request.payload)
         function = (configuration.account_id, configuration.region, configuration.name)
         trace = trace_header(request.trace_header, self._clock.now(), self._ids)
-        trace, times_before = continued(trace, fingerprint(*function))
-        if times_before >= MOST_INVOKES and not resolved.may_recurse:
-            raise _recursion()
+        if has_lineage(request.trace_header):
+            trace, times_before = continued(trace, fingerprint(*function))
+            if times_before >= MOST_INVOKES and not resolved.may_recurse:
+                raise _recursion()
+        else:
+            trace += opening(*function)
         event = self._event(request, configuration, payload, trace)
         release = self._admission.admit(
             function,

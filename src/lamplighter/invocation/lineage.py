@@ -22,6 +22,16 @@ def fingerprint(account_id: str, region: str, name: str) -> str:
     return f"{zlib.crc32(f'{account_id}/{region}/{name}'.encode()):08x}"
 
 
+@lru_cache(maxsize=20_000)
+def opening(account_id: str, region: str, name: str) -> str:
+    """What a header without a lineage gets appended: the function is the first of its chain."""
+    return f";{_FIELD}1:{fingerprint(account_id, region, name)}:0"
+
+
+def has_lineage(received: str) -> bool:
+    return _FIELD in received
+
+
 def continued(received: str, function: str) -> tuple[str, int]:
     """The header for the function that runs next, and how often it has run in this chain before."""
     if _FIELD not in received:
