@@ -85,6 +85,7 @@ async def test_threads_count_as_processes(cell: Cell) -> None:
         "stop.set()"
     )
     assert await cell.python(source, processes=64) == 63
+    assert await cell.python(source, processes=128) == 127
 
 
 async def test_descriptors_end_at_1024(cell: Cell) -> None:
@@ -96,6 +97,7 @@ async def test_descriptors_end_at_1024(cell: Cell) -> None:
         "except OSError as error: print(json.dumps([count, error.errno]))\n"
     )
     assert await cell.python(source) == [1021, errno.EMFILE]
+    assert await cell.python(source, open_files=200) == [197, errno.EMFILE]
 
 
 async def test_a_limit_cannot_be_raised_again(cell: Cell) -> None:

@@ -6,7 +6,7 @@ file it was given, or refused for another reason (a bad argument) after the perm
 """
 
 # Starts in every probe, so without pathlib.
-# ruff: noqa: PTH106, PTH108, PTH112, PTH115, PTH123, PTH208
+# ruff: noqa: PTH106, PTH108, PTH110, PTH112, PTH115, PTH116, PTH123, PTH208
 
 import ctypes
 import errno
@@ -36,6 +36,7 @@ NUMBERS = {  # x86_64, aarch64
     "move_mount": (429, 429), "mount_setattr": (442, 442), "setuid": (105, 146), "setgroups": (116, 159),
     "seccomp": (317, 277), "process_madvise": (440, 440), "vhangup": (153, 58), "iopl": (172, -1), "ioperm": (173, -1),
     "modify_ldt": (154, -1), "lookup_dcookie": (212, 18), "unused_number": (800, 800), "statmount": (457, 457),
+    "io_setup": (206, 0), "cachestat": (451, 451),
 }  # fmt: skip
 COLUMN = 0 if os.uname().machine == "x86_64" else 1
 ATTEMPTS: dict[str, Callable[..., Any]] = {}
@@ -268,6 +269,16 @@ def make_device(kind: str, directory: str) -> None:
 
 
 @attempt
+def open_own_device(path: str) -> None:
+    """Make a second null device and open it."""
+    os.mknod(path, 0o020600, os.makedev(1, 3))
+    try:
+        os.close(os.open(path, os.O_RDWR))
+    finally:
+        os.unlink(path)
+
+
+@attempt
 def become_root() -> None:
     in_child(lambda: os.setresuid(0, 0, 0))
 
@@ -280,13 +291,94 @@ def raise_capability() -> None:
         raise OSError(ctypes.get_errno(), "capset")
 
 
+@attempt
+def take_asynchronous_contexts() -> None:
+    """io_setup: its contexts are counted for the whole host."""
+    context = ctypes.c_ulong(0)
+    call("io_setup", ctypes.c_long(16), ctypes.byref(context))
+
+
+@attempt
+def huge_pages(way: str) -> None:
+    if way == "file":
+        fd = LIBC.memfd_create(b"probe", 4)  # MFD_HUGETLB
+        if fd < 0:
+            raise OSError(ctypes.get_errno(), "memfd_create")
+        os.close(fd)
+        return
+    LIBC.mmap.restype = ctypes.c_void_p
+    if LIBC.mmap(None, ctypes.c_size_t(2 << 20), 3, 0x40022, -1, ctypes.c_long(0)) == ctypes.c_void_p(-1).value:
+        raise OSError(ctypes.get_errno(), "mmap")
+
+
+@attempt
+def call_the_32_bit_way() -> None:
+    """Make getpid by int 0x80: another table of numbers, which a filter by number would mistake."""
+    import mmap
+
+    page = mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+    page.write(b"\xb8\x14\0\0\0\xcd\x80\xc3")  # mov eax, 20; int 0x80; ret
+    ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(page)))()
+
+
 # --- files ------------------------------------------------------------------------------------------------------------
 
 
 @attempt
 def read_file(path: str) -> str:
-    with open(path, "rb") as file:
-        return file.read(4096).decode(errors="replace")
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        return os.read(fd, 4096).decode(errors="replace")
+    finally:
+        os.close(fd)
+
+
+@attempt
+def see(path: str) -> None:
+    os.stat(path)
+
+
+@attempt
+def meets_more_than_null(path: str) -> None:
+    """Whether a masked file is something else than the null device laid over it."""
+    if os.stat(path).st_rdev == os.makedev(1, 3):
+        raise PermissionError(errno.EACCES, "masked")
+
+
+@attempt
+def find_marker(*places: str) -> None:
+    """Look for the file `marker` in places that another process keeps swapping."""
+    for _ in range(2000):
+        if any(os.path.exists(f"{place}/marker") for place in places):
+            return
+    raise FileNotFoundError(errno.ENOENT, "marker")
+
+
+TEDIOUS = ("task", "map_files", "net", "fdinfo", "attr", "sys")
+
+
+@attempt
+def sweep(written: str, *places: str) -> list[str]:
+    """Files below the places that hold a text; it is given backwards, so that the probe does not find itself."""
+    text = written[::-1].encode()
+    found = []
+    for place in places:
+        for directory, below, files in os.walk(place):
+            below[:] = [name for name in below if name not in TEDIOUS]
+            for name in files:
+                path = f"{directory}/{name}"
+                try:
+                    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+                except OSError:
+                    continue
+                try:
+                    if text in os.read(fd, 1 << 20):
+                        found.append(path)
+                except OSError:
+                    continue
+                finally:
+                    os.close(fd)
+    return found
 
 
 @attempt
@@ -309,11 +401,6 @@ def write_text(path: str, text: str) -> None:
     fd = os.open(path, os.O_WRONLY)
     os.write(fd, text.encode())
     os.close(fd)
-
-
-@attempt
-def remove_file(path: str) -> None:
-    os.unlink(path)
 
 
 @attempt
@@ -354,27 +441,60 @@ def signal_process(pid: str, number: str) -> None:
 
 
 @attempt
-def open_any_other_process() -> list[str]:
-    """Memory, environment, descriptors, working directory or root of any process but this one that opens."""
-    found = []
-    for pid in processes():
-        if pid == os.getpid():
+def file_by_descriptor(path: str) -> None:
+    """Read a file of the host by way of any descriptor of a directory that leaked in."""
+    for number in range(3, 32):
+        try:
+            os.close(os.open(path.lstrip("/"), os.O_RDONLY, dir_fd=number))
+        except OSError:
             continue
-        for part in ("mem", "environ", "fd", "cwd", "root", "maps", "exe"):
-            try:
-                os.close(os.open(f"/proc/{pid}/{part}", os.O_RDONLY))
-            except OSError:
-                continue
-            found.append(f"{pid}/{part}")
-    return found
-
-
-# --- network ----------------------------------------------------------------------------------------------------------
+        return
+    raise FileNotFoundError(errno.ENOENT, path)
 
 
 @attempt
-def interfaces() -> list[str]:
-    return [name for _, name in socket.if_nameindex()]
+def lower_nice() -> None:
+    os.setpriority(os.PRIO_PROCESS, 0, -5)
+
+
+@attempt
+def lock_memory(mebibytes: str) -> None:
+    size = int(mebibytes) << 20
+    buffer = ctypes.create_string_buffer(size)
+    if LIBC.mlock(buffer, ctypes.c_size_t(size)) < 0:
+        number = ctypes.get_errno()
+        raise OSError(errno.EPERM if number in (errno.ENOMEM, errno.EAGAIN) else number, "mlock")
+
+
+@attempt
+def raise_limit(name: str) -> None:
+    import resource
+
+    kind = getattr(resource, f"RLIMIT_{name}")
+    soft, hard = resource.getrlimit(kind)
+    if hard != resource.RLIM_INFINITY:
+        try:
+            resource.setrlimit(kind, (soft, hard + 1))
+        except ValueError as error:
+            raise PermissionError(errno.EPERM, name) from error
+
+
+@attempt
+def dump_core() -> None:
+    """Whether a crash with the highest limit to be had makes a core."""
+    import resource
+
+    pid = os.fork()
+    if pid == 0:
+        os.chdir("/tmp")
+        resource.setrlimit(resource.RLIMIT_CORE, (resource.getrlimit(resource.RLIMIT_CORE)[1],) * 2)
+        signal.signal(signal.SIGSEGV, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if not os.WCOREDUMP(os.waitpid(pid, 0)[1]):
+        raise FileNotFoundError(errno.ENOENT, "core")
+
+
+# --- network ----------------------------------------------------------------------------------------------------------
 
 
 @attempt
@@ -402,9 +522,27 @@ def open_socket(family: str, kind: str, protocol: str = "0") -> None:
 
 
 @attempt
-def open_ports() -> list[int]:
+def receive_kernel_events() -> None:
+    """Join the group in which the kernel tells of the host's devices."""
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 15) as link:
+        link.bind((0, 1))
+
+
+@attempt
+def bind_port(port: str) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", int(port)))
+
+
+@attempt
+def other_interfaces() -> list[str]:
+    return [name for _, name in socket.if_nameindex() if name != "lo"]
+
+
+@attempt
+def open_ports(first: str = "1", last: str = "65535") -> list[int]:
     found = []
-    for port in range(1, 65536):
+    for port in range(int(first), int(last) + 1):
         with socket.socket() as client:
             # A socket may be given the very port it connects to, and then meets itself.
             if client.connect_ex(("127.0.0.1", port)) == 0 and client.getsockname() != client.getpeername():
@@ -429,20 +567,66 @@ def add_address() -> None:
 
 
 @attempt
+def host_name_is(name: str) -> None:
+    if os.uname().nodename != name:
+        raise FileNotFoundError(errno.ENOENT, name)
+
+
+@attempt
+def named_groups() -> list[str]:
+    """Control groups by their names on the host."""
+    with open("/proc/self/cgroup") as table:
+        return [line.strip() for line in table if "lamplighter" in line]
+
+
+@attempt
+def open_message_queue(name: str) -> None:
+    if LIBC.mq_open(name.encode(), os.O_RDONLY) < 0:
+        raise OSError(ctypes.get_errno(), "mq_open")
+
+
+@attempt
 def attach_shared_memory(key: str) -> None:
     if LIBC.shmget(int(key), 0, 0) < 0:
         raise OSError(ctypes.get_errno(), "shmget")
 
 
-def main() -> None:
-    name, *arguments = sys.argv[1:]
+def outcome(name: str, arguments: list[str]) -> Any:
     try:
         result = ATTEMPTS[name](*arguments)
     except OSError as error:
-        result = error.errno
-    else:
-        result = 0 if result is None else result
-    print(json.dumps(result))
+        return error.errno
+    return 0 if result is None else result
+
+
+def apart(name: str, arguments: list[str]) -> Any:
+    """The outcome in a child of its own, so that no attempt disturbs the next."""
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        signal.alarm(20)
+        os.close(reading)
+        text = json.dumps(outcome(name, arguments)).encode()
+        while text:
+            text = text[os.write(writing, text) :]
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        answer = pipe.read()
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    if code:
+        return f"signal {-code}" if code < 0 else f"no answer: {code}"
+    return json.loads(answer)
+
+
+@attempt
+def many(attempts: str) -> list[Any]:
+    return [apart(name, arguments) for name, *arguments in json.loads(attempts)]
+
+
+def main() -> None:
+    name, *arguments = sys.argv[1:]
+    print(json.dumps(outcome(name, arguments)))
 
 
 main()

@@ -74,12 +74,12 @@ static int adopt(struct plan *plan) {
 }
 
 static void give_up_power(const struct birth *birth, const struct plan *plan) {
-    if (defended("power")) enter_user_namespace(birth, plan);
+    if (defended("power") && defended("users")) enter_user_namespace(birth, plan);
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0) fail("PR_SET_PDEATHSIG");
     drop_bounding_set();
     keep_init_capabilities(birth->is_root);
     if (defended("nnp") && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) fail("PR_SET_NO_NEW_PRIVS");
-    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) fail("PR_SET_DUMPABLE");
+    if (prctl(PR_SET_DUMPABLE, defended("dumpable") ? 0 : 1, 0, 0, 0) < 0) fail("PR_SET_DUMPABLE");
     if (defended("filter")) install_seccomp();
 }
 

@@ -1,7 +1,8 @@
 /* Only in the launcher that the escape suite compiles for itself: leaves single defences out, to show that a probe gets
  * through without the one it tests. The product's launcher is compiled without any of this.
  *
- * The binary's name says what to leave out: `launcher-without-filter+nested`.
+ * The binary's name says what to leave out: `launcher-without-filter+nested`. "power" leaves the function root with
+ * every capability; the other names are those of the defences.
  */
 #include "launcher.h"
 
