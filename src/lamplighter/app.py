@@ -4,6 +4,7 @@ Nobody below sees the configuration, nobody else chooses drivers. Must not hold 
 """
 
 import asyncio
+import contextlib
 import gc
 import json
 import logging
@@ -21,6 +22,7 @@ from lamplighter.control.assembly import Control, ControlParts, build_control
 from lamplighter.control.roles import IamRoles
 from lamplighter.control.s3_objects import S3Objects
 from lamplighter.environments.blueprint import Blueprint, Blueprints
+from lamplighter.environments.fast_starts import FastStarts
 from lamplighter.environments.pools import EnvironmentPools, PoolSettings
 from lamplighter.frontends.authentication import Authenticator, OpenAuthenticator, SignedAuthenticator
 from lamplighter.frontends.code_downloads import CodeDownloads
@@ -43,6 +45,7 @@ from lamplighter.sandboxes.drivers import open_driver
 from lamplighter.sandboxes.file_systems import FileSystems
 from lamplighter.sandboxes.runtimes.directory import RuntimeDirectory
 from lamplighter.sandboxes.runtimes.on_demand import RuntimesOnDemand
+from lamplighter.sandboxes.runtimes.runtime import RuntimeMissing
 from lamplighter.sandboxes.sandbox import SandboxDriver, SandboxFailed
 from lamplighter.storage.blobs import BlobStore
 from lamplighter.storage.packages import PackageStore
@@ -154,33 +157,42 @@ def _build_compute(base: Base, data: Data, driver: SandboxDriver, stack: AsyncEx
     stack.push_async_callback(logs.close)
     runtimes = RuntimesOnDemand(RuntimeDirectory(configuration.runtimes_dir))
     stack.push_async_callback(runtimes.close)
+    images = configuration.data_dir / "sandboxes" / "images"
+    starts = FastStarts(driver, images, base.ids, has_zygotes=configuration.zygotes)
+    stack.push_async_callback(starts.close)
     blueprints = Blueprints(runtimes, data.packages, file_systems=FileSystems(configuration.file_systems))
 
     async def warm(function: FunctionConfiguration) -> None:
         if configuration.install_runtimes and function.runtime:
             await runtimes.ensure(function.runtime)
+            with contextlib.suppress(RuntimeMissing):
+                starts.warm(function.account_id, runtimes.get(function.runtime))
 
     async def prepare(function: FunctionConfiguration) -> Blueprint:
         await warm(function)
-        return await blueprints.prepare(function)
+        return starts.equip(await blueprints.prepare(function))
 
     pools = EnvironmentPools(
         driver=driver,
         logs=logs,
         prepare=prepare,
-        settings=PoolSettings(
-            idle_seconds=configuration.idle_environment_seconds,
-            freeze_after_seconds=configuration.freeze_after_seconds,
-            max_environments=configuration.max_environments,
-            max_memory_mib=configuration.max_memory_mib,
-            memory_share=configuration.memory_share,
-        ),
+        settings=_pool_settings(configuration),
         limits=base.limits,
         clock=base.clock,
         ids=base.ids,
     )
     stack.push_async_callback(pools.close, configuration.drain_seconds)
     return Compute(pools=pools, warm=warm)
+
+
+def _pool_settings(configuration: Configuration) -> PoolSettings:
+    return PoolSettings(
+        idle_seconds=configuration.idle_environment_seconds,
+        freeze_after_seconds=configuration.freeze_after_seconds,
+        max_environments=configuration.max_environments,
+        max_memory_mib=configuration.max_memory_mib,
+        memory_share=configuration.memory_share,
+    )
 
 
 def _build_control(base: Base, data: Data, compute: Compute, client: AwsClient) -> Control:

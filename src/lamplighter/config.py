@@ -42,7 +42,8 @@ class Configuration:
     invokes a second each of them stands for; a function grows by `scaling_environments` in `scaling_seconds` at most;
     `calls_per_second` bounds an account's calls of Invoke, None does not.
     `freeze_after_seconds` is how long an environment may be idle before it is frozen until its next invoke (0: never);
-    `install_runtimes` lets a function's first use install a runtime from this machine's own interpreters.
+    `install_runtimes` lets a function's first use install a runtime from this machine's own interpreters;
+    `zygotes` lets Python functions start from the memory of an interpreter that is already up, one for each account.
     `async_concurrency` bounds the events that run at once, `async_queue_limit` those that wait; `async_time_scale`
     below 1 shortens the minutes between retries, for tests. `endpoints` says where other AWS services are reached, by
     service: [endpoints.sqs] with url, and region, access_key_id, secret_access_key, session_token where needed.
@@ -72,6 +73,7 @@ class Configuration:
     scaling_seconds: float = 10.0
     calls_per_second: int | None = None
     install_runtimes: bool = True
+    zygotes: bool = True
     async_concurrency: int = 128
     async_queue_limit: int = 1_000_000
     async_time_scale: float = 1.0
@@ -313,6 +315,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "scaling_seconds": _duration,
     "calls_per_second": _count,
     "install_runtimes": _flag,
+    "zygotes": _flag,
     "async_concurrency": _count,
     "async_queue_limit": _count,
     "async_time_scale": _part("a time scale"),

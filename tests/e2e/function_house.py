@@ -8,14 +8,14 @@ import dataclasses
 import hashlib
 import json
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from lamplighter.aws.errors import ResourceNotFoundException
-from lamplighter.environments.blueprint import Blueprints
+from lamplighter.environments.blueprint import Blueprint, Blueprints
 from lamplighter.environments.pools import EnvironmentPools, PoolSettings
 from lamplighter.invocation.door import Invocation
 from lamplighter.invocation.request import InvokeRequest, InvokeResult, ResolvedFunction
@@ -162,9 +162,13 @@ async def open_house(
     *,
     driver: SandboxDriver | None = None,
     runtimes: tuple[str, ...] = ("python3.11",),
+    equip: Callable[[Blueprint], Blueprint] = lambda blueprint: blueprint,
     **settings: Any,
 ) -> AsyncIterator[FunctionHouse]:
-    """A house on the strongest driver of this machine (or `driver`); everything is gone afterwards."""
+    """A house on the strongest driver of this machine (or `driver`); everything is gone afterwards.
+
+    `equip` may add to every blueprint.
+    """
     known_runtimes = RuntimeDirectory(RUNTIMES)
     ensure(known_runtimes, runtimes)
     if driver is None:
@@ -175,10 +179,15 @@ async def open_house(
     for place in (directory, packages):
         place.chmod(0o755)
     logs, functions = KeptLogs(), KnownFunctions()
+    blueprints = Blueprints(known_runtimes, UnpackedPackages(packages))
+
+    async def prepare(configuration: FunctionConfiguration) -> Blueprint:
+        return equip(await blueprints.prepare(configuration))
+
     pools = EnvironmentPools(
         driver=chosen,
         logs=logs,
-        prepare=Blueprints(known_runtimes, UnpackedPackages(packages)).prepare,
+        prepare=prepare,
         settings=PoolSettings(**settings),
     )
     house = FunctionHouse(packages, chosen, logs, functions, pools, Invocation(functions, pools))

@@ -18,6 +18,7 @@ from lamplighter.environments.variables import RUNTIME_API_ADDRESS, Credentials,
 from lamplighter.kernel.limits import Limits
 from lamplighter.resources.functions.model import FunctionConfiguration
 from lamplighter.sandboxes.file_systems import FileSystems
+from lamplighter.sandboxes.memory_images.images import MemoryImage
 from lamplighter.sandboxes.runtimes.runtime import Runtime
 from lamplighter.sandboxes.sandbox import Bind, ProcessExit, SandboxSpec
 
@@ -54,6 +55,7 @@ class Blueprint:
     open_files: int = 1024
     initialization_type: str = ON_DEMAND
     extensions: tuple[str, ...] = ()
+    image: MemoryImage | None = None  # what the runtime is made of, instead of a start from nothing
     file_systems: tuple[Bind, ...] = ()
 
     @property
@@ -123,7 +125,7 @@ class Blueprint:
         self, sandbox_id: str, log_stream: str, metadata_token: str = "", runtime_api: str = RUNTIME_API_ADDRESS
     ) -> SandboxSpec:
         configuration = self.configuration
-        return SandboxSpec(
+        spec = SandboxSpec(
             sandbox_id=sandbox_id,
             root=self.runtime.root,
             binds=(*self.runtime.binds, Bind(self.package, _VAR_TASK), *self.file_systems),
@@ -148,6 +150,7 @@ class Blueprint:
             open_files=self.open_files,
             is_held=bool(self.extensions),
         )
+        return spec if self.image is None else self.image.applied(spec, configuration.handler or "")
 
 
 class Packages(Protocol):

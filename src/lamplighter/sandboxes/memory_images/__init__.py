@@ -1,0 +1,1 @@
+"""Memory images of initialised processes: taken once, revived in as many sandboxes as are wanted."""
