@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks import async_accept, cold, control, density, freeze, machine, neighbours, sandboxes, soak, warm
+from benchmarks import async_accept, cold, control, density, freeze, machine, neighbours, payload, sandboxes, soak, warm
 from benchmarks.options import Options
 
 SCENARIOS = {
@@ -18,6 +18,7 @@ SCENARIOS = {
     "density": density.run,
     "freeze": freeze.run,
     "neighbours": neighbours.run,
+    "payload": payload.run,
     "sandboxes": sandboxes.run,
     "soak": soak.run,
 }

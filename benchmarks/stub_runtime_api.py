@@ -1,8 +1,9 @@
 """A Runtime API that answers at once: what an unmodified runtime client can do when the platform costs nothing.
 
-A process of its own. It says {"port": N}, then one question is one window, {"seconds": S, "use": clients}, or a wait
-until so many have come, {"clients": N}. Between windows every `/next` is kept waiting, as an idle environment's is.
-The loop time is measured from the event to the next `/next`.
+A process of its own. It says {"port": N}, then one question is one window, {"seconds": S, "use": clients}, with events
+of so many bytes if it says {"event_bytes": B}, or a wait until so many clients have come, {"clients": N}. Between
+windows every `/next` is kept waiting, as an idle environment's is. The loop time is measured from the event to the next
+`/next`.
 """
 
 import asyncio
@@ -31,6 +32,7 @@ ACCEPTED = (
 class Meter:
     """Whether a window is open, who waits for one, and what was seen in it."""
 
+    event: bytes = EVENT
     is_open: bool = False
     waiting: list["RuntimeConnection"] = field(default_factory=list)
     loops: list[float] = field(default_factory=list)
@@ -70,7 +72,7 @@ class RuntimeConnection(asyncio.Protocol):
         if self._url.endswith(b"/next"):
             self._ready()
         else:
-            if not self._url.endswith(b"/response") or self._body.replace(b" ", b"") != EVENT:
+            if not self._url.endswith(b"/response") or self._body.replace(b" ", b"") != self._meter.event:
                 self._meter.wrong += 1
             self._transport.write(ACCEPTED)
 
@@ -87,8 +89,14 @@ class RuntimeConnection(asyncio.Protocol):
             self._meter.came.set()
 
     def give_event(self) -> None:
-        self._transport.write(NEXT % (int(time.time() * 1000) + 3000, len(EVENT), EVENT))
+        event = self._meter.event
+        self._transport.write(NEXT % (int(time.time() * 1000) + 3000, len(event), event))
         self._answered = time.perf_counter()
+
+
+def event_of(size: int) -> bytes:
+    """A JSON object of so many bytes."""
+    return b'{"a":"%s"}' % (b"x" * (size - len(b'{"a":""}')))
 
 
 async def _window(meter: Meter, seconds: float, use: int) -> dict[str, Any]:
@@ -131,6 +139,7 @@ async def main() -> None:
             meter.first_next = 0.0 if question.get("reset") else meter.first_next
             answer(await _wait_for_clients(meter, question["clients"]))
         else:
+            meter.event = event_of(question["event_bytes"]) if "event_bytes" in question else EVENT
             answer(await _window(meter, question["seconds"], question["use"]))
 
 
