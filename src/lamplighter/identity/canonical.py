@@ -98,7 +98,7 @@ def _normal(text: str) -> str:
 
 
 @lru_cache(maxsize=_KEYS_CACHED)
-def _header_form(names: tuple[str, ...]) -> str:
+def header_form(names: tuple[str, ...]) -> str:
     """The headers of these names as they are signed, a %s for each value: a client signs the same ones all day."""
     safe = [name.replace("%", "%%") for name in names]
     return "".join([f"{name}:%s\n" for name in safe]) + "\n" + ";".join(safe)
@@ -109,7 +109,7 @@ def canonical_request(
 ) -> str:
     """The text that is hashed: `path` and `query` are canonical already, `headers` have lower-case names."""
     names = tuple(signed_headers)
-    form = _header_form(names)
+    form = header_form(names)
     text = form % tuple(map(str.strip, map(headers.__getitem__, names)))
     if "  " in text or "\t" in text:
         text = form % tuple([" ".join(headers[name].split()) for name in names])

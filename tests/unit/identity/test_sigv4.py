@@ -138,9 +138,10 @@ def flip(text: str, position: int) -> str:
     return text[:position] + chr(ord(text[position]) ^ 1) + text[position + 1 :]
 
 
-def test_every_one_byte_mutation_fails() -> None:
+@pytest.mark.parametrize("query", ["", "Qualifier=1"])
+def test_every_one_byte_mutation_fails(query: str) -> None:
     request = signed_by_botocore(
-        path="/2015-03-31/functions/f/invocations", query="Qualifier=1", headers={"X-Amz-Invocation-Type": "Event"}
+        path="/2015-03-31/functions/f/invocations", query=query, headers={"X-Amz-Invocation-Type": "Event"}
     )
     verify(request)
 
