@@ -43,6 +43,7 @@ from lamplighter.observability.logs import LogStore
 from lamplighter.resources.functions.model import FunctionConfiguration
 from lamplighter.sandboxes.drivers import open_driver
 from lamplighter.sandboxes.file_systems import FileSystems
+from lamplighter.sandboxes.network import Network, open_network
 from lamplighter.sandboxes.runtimes.directory import RuntimeDirectory
 from lamplighter.sandboxes.runtimes.on_demand import RuntimesOnDemand
 from lamplighter.sandboxes.runtimes.runtime import RuntimeMissing
@@ -116,7 +117,8 @@ async def _serve(configuration: Configuration, ready: Ready) -> None:
     base = Base(configuration=configuration, clock=SystemClock(), ids=RandomIds(), limits=_limits(configuration))
     async with AsyncExitStack() as stack:
         data = _open_data(base, stack)
-        driver = await open_driver(configuration.driver, configuration.data_dir / "sandboxes")
+        network = await _open_network(configuration, stack)
+        driver = await open_driver(configuration.driver, configuration.data_dir / "sandboxes", network)
         stack.push_async_callback(driver.close)
         compute = _build_compute(base, data, driver, stack)
         client = _build_client(base, stack)
@@ -124,6 +126,8 @@ async def _serve(configuration: Configuration, ready: Ready) -> None:
         events = _build_events(base, data, control, client, stack)
         door = _build_door(base, compute, control, events)
         listener = await _listen(base, data, control, door, events, stack)
+        if network is not None and network.api_listener is not None:
+            await listener.open_inside(network.api_listener)
         stack.callback(events.pause)
         _settle_memory()
         ready(listener.endpoint, driver.name)
@@ -138,6 +142,13 @@ def _limits(configuration: Configuration) -> Limits:
         scaling_seconds=configuration.scaling_seconds,
         calls_per_second=configuration.calls_per_second,
     )
+
+
+async def _open_network(configuration: Configuration, stack: AsyncExitStack) -> Network | None:
+    network = await open_network(configuration.egress_policy, configuration.data_dir)
+    if network is not None:
+        stack.push_async_callback(network.close)
+    return network
 
 
 def _open_data(base: Base, stack: AsyncExitStack) -> Data:
@@ -160,7 +171,12 @@ def _build_compute(base: Base, data: Data, driver: SandboxDriver, stack: AsyncEx
     images = configuration.data_dir / "sandboxes" / "images"
     starts = FastStarts(driver, images, base.ids, has_zygotes=configuration.zygotes)
     stack.push_async_callback(starts.close)
-    blueprints = Blueprints(runtimes, data.packages, file_systems=FileSystems(configuration.file_systems))
+    blueprints = Blueprints(
+        runtimes,
+        data.packages,
+        file_systems=FileSystems(configuration.file_systems),
+        server_env=configuration.egress_policy.variables,
+    )
 
     async def warm(function: FunctionConfiguration) -> None:
         if configuration.install_runtimes and function.runtime:

@@ -15,6 +15,8 @@ from typing import Any
 
 from lamplighter.aws_client.endpoints import Endpoint, Endpoints
 from lamplighter.sandboxes.file_systems import FileSystemTable, read_file_systems
+from lamplighter.sandboxes.network_plan import MODES as EGRESS_MODES
+from lamplighter.sandboxes.network_plan import EgressPolicy, Opening, read_openings, read_resolver
 
 PREFIX = "LAMPLIGHTER_"
 _ENDPOINT_VARIABLE = re.compile(r"endpoints_(?P<service>[a-z0-9]+)_(?P<member>[a-z_]+)")
@@ -48,6 +50,8 @@ class Configuration:
     below 1 shortens the minutes between retries, for tests. `endpoints` says where other AWS services are reached, by
     service: [endpoints.sqs] with url, and region, access_key_id, secret_access_key, session_token where needed.
     `file_systems` says which directory stands for which EFS or S3 Files access point.
+    `egress` is what functions may reach: nothing (off), the internet (nat), or only what `egress_allow` lists (allow);
+    `egress_resolver` resolves their names; `egress_api` lets them call this server's Lambda API.
     `function_url_domain` is what function URLs end with; unset, they lead back to the endpoint that was asked.
     """
 
@@ -80,12 +84,22 @@ class Configuration:
     function_url_domain: str | None = None
     endpoints: Endpoints = field(default_factory=dict, repr=False)
     file_systems: FileSystemTable = field(default_factory=dict)
+    egress: str = "off"
+    egress_allow: tuple[Opening, ...] = ()
+    egress_resolver: str | None = None
+    egress_api: bool = False
     log_level: str = "warning"
 
     @property
     def is_open(self) -> bool:
         """Whether any credentials will do."""
         return self.mode == "dev"
+
+    @property
+    def egress_policy(self) -> EgressPolicy:
+        return EgressPolicy(
+            mode=self.egress, openings=self.egress_allow, resolver=self.egress_resolver, has_api=self.egress_api
+        )
 
     @property
     def credentials_file(self) -> Path:
@@ -176,6 +190,10 @@ def _check_together(configuration: Configuration) -> None:
     """What no single setting can tell: loopback, TLS and the open mode."""
     if (configuration.tls_certificate is None) != (configuration.tls_key is None):
         raise ConfigurationRefused("tls_certificate and tls_key belong together: give both or neither")
+    if (configuration.egress == "allow") > bool(configuration.egress_allow):
+        raise ConfigurationRefused("egress allow needs a list: say in egress_allow what functions may reach")
+    if configuration.egress == "off" and configuration.egress_allow:
+        raise ConfigurationRefused("egress_allow has no effect while egress is off: set egress to allow or nat")
     if is_loopback(configuration.host):
         return
     if configuration.is_open:
@@ -322,6 +340,10 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "function_url_domain": _matching(r"[0-9A-Za-z.-]+(:[0-9]{1,5})?", "a domain is a name, with a port if need be"),
     "endpoints": _endpoints,
     "file_systems": read_file_systems,
+    "egress": _one_of(*EGRESS_MODES),
+    "egress_allow": read_openings,
+    "egress_resolver": read_resolver,
+    "egress_api": _flag,
     "log_level": _one_of("debug", "info", "warning", "error"),
 }
 

@@ -5,8 +5,8 @@ are wanted. Must not know drivers or lifecycles.
 """
 
 import errno
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
@@ -57,6 +57,7 @@ class Blueprint:
     extensions: tuple[str, ...] = ()
     image: MemoryImage | None = None  # what the runtime is made of, instead of a start from nothing
     file_systems: tuple[Bind, ...] = ()
+    server_env: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def subject(self) -> Subject:
@@ -132,6 +133,7 @@ class Blueprint:
             layers=self.layers,
             argv=self.argv,
             env={
+                **self.server_env,
                 **variables(
                     configuration,
                     self.runtime.env,
@@ -149,6 +151,7 @@ class Blueprint:
             processes=self.processes,
             open_files=self.open_files,
             is_held=bool(self.extensions),
+            is_connected=True,
         )
         return spec if self.image is None else self.image.applied(spec, configuration.handler or "")
 
@@ -176,12 +179,14 @@ class Blueprints:
         *,
         mib_per_core: int = 1769,
         file_systems: FileSystems | None = None,
+        server_env: Mapping[str, str] | None = None,
     ) -> None:
         self._runtimes = runtimes
         self._packages = packages
         self._credentials = credentials or PlaceholderCredentials()
         self._mib_per_core = mib_per_core
         self._file_systems = file_systems or FileSystems({})
+        self._server_env = server_env or {}
 
     async def prepare(self, configuration: FunctionConfiguration) -> Blueprint:
         """Raises RuntimeMissing, what unpacking raises, or AWS's error for a file system that cannot be mounted."""
@@ -197,6 +202,7 @@ class Blueprints:
             mib_per_core=self._mib_per_core,
             extensions=external_extensions(layers),
             file_systems=await file_system_binds(configuration, self._file_systems),
+            server_env=self._server_env,
         )
 
 

@@ -4,6 +4,7 @@ Must not know configuration sources or what the services do.
 """
 
 import errno
+import socket
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -70,6 +71,10 @@ class PublicListener:
             raise ListenFailed(_listen_sentence(address, error)) from error
         scheme = "https" if self._tls is not None else "http"
         self.endpoint = f"{scheme}://{_reachable(address.host)}:{port}"
+
+    async def open_inside(self, listening: socket.socket) -> None:
+        """Accept functions' calls, too, on a listener in their own network; plain HTTP, it never leaves the machine."""
+        await self._server.listen_on(listening)
 
     def reload_certificate(self, address: Address) -> None:
         """Use the certificate that lies in the files now, for connections from now on. Raises ListenFailed."""

@@ -32,7 +32,8 @@ class SandboxSpec:
     `root` is the runtime's root filesystem directory (mounted read-only); `binds` are applied in order on top of it;
     `layers` are merged at /opt, the last one winning. `argv` runs as the unprivileged user in `cwd`. `cpu_fraction`
     is a share of one core, applied only when `limit_cpu` is called. Sizes in bytes. A sandbox with `is_held` is built
-    without running `argv`, until `start_runtime`.
+    without running `argv`, until `start_runtime`. One that `is_connected` reaches what the server's egress policy
+    allows; any other has nothing but its loopback.
     """
 
     sandbox_id: str
@@ -49,6 +50,7 @@ class SandboxSpec:
     processes: int = 1024
     open_files: int = 1024
     is_held: bool = False
+    is_connected: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,9 +63,11 @@ class SpawnerClient:
         return client
 
     async def start(
-        self, sandbox_id: str, *, memory_bytes: int, processes: int, descriptors: tuple[int, int]
+        self, sandbox_id: str, *, memory_bytes: int, processes: int, descriptors: tuple[int, ...]
     ) -> CgroupFiles:
-        """Ask for a sandbox that talks on `descriptors` (its control socket and output pipe). Raises SandboxFailed."""
+        """Ask for a sandbox that talks on `descriptors`: its control socket, its output pipe and, if it has a way
+        out, the gateway's namespace. Raises SandboxFailed.
+        """
         if not self.is_alive:
             raise SandboxFailed("the spawner has ended")
         future: asyncio.Future[CgroupFiles] = self._loop.create_future()

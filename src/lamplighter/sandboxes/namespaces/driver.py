@@ -19,6 +19,7 @@ from lamplighter.sandboxes.namespaces.messages import pack
 from lamplighter.sandboxes.namespaces.sandbox import NamespaceSandbox, start_message
 from lamplighter.sandboxes.namespaces.self_check import check_isolation
 from lamplighter.sandboxes.namespaces.stubs import Stubs
+from lamplighter.sandboxes.network import Network, egress_feature
 from lamplighter.sandboxes.sandbox import Feature, SandboxFailed, SandboxSpec
 
 RUNTIME_API_ADDRESS = "127.0.0.1:9001"
@@ -32,10 +33,11 @@ class NamespaceDriver:
 
     name = "namespaces"
 
-    def __init__(self, launcher: Path, state_dir: Path, *, blanks: int) -> None:
+    def __init__(self, launcher: Path, state_dir: Path, *, blanks: int, network: Network | None = None) -> None:
         self._launcher = launcher
         self._state_dir = state_dir
         self._blanks = blanks
+        self._network = network
         self._stubs = Stubs(state_dir / "stubs")
         self._images = DiskImages(state_dir / "disks")
         self._client: SpawnerClient | None = None
@@ -43,13 +45,13 @@ class NamespaceDriver:
         self._opening = asyncio.Lock()
 
     @classmethod
-    async def open(cls, state_dir: Path, *, blanks: int = _BLANKS) -> "NamespaceDriver":
+    async def open(cls, state_dir: Path, *, blanks: int = _BLANKS, network: Network | None = None) -> "NamespaceDriver":
         """Compile the launcher if need be, clear up after an earlier life, start the spawner. Raises SandboxFailed."""
         place, launcher = await asyncio.to_thread(_prepare, state_dir)
-        driver = cls(launcher, place, blanks=blanks)
+        driver = cls(launcher, place, blanks=blanks, network=network)
         await driver.spawner()
         try:
-            driver.isolation = await check_isolation(driver, launcher, place / "probe")
+            driver.isolation = (*await check_isolation(driver, launcher, place / "probe"), egress_feature())
         except BaseException:
             await driver.close()
             raise
@@ -79,13 +81,14 @@ class NamespaceDriver:
     async def start(self, spec: SandboxSpec) -> NamespaceSandbox:
         _refuse_odd_directory(spec.cwd)
         image = await self._images.get(spec.tmp_bytes)
+        network = self._network if spec.is_connected else None
         client = self._client if self._client is not None and self._client.is_alive else await self.spawner()
         control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         control.setblocking(False)
         output_fd, output_end = _output_pipe()
         sandbox = None
         try:
-            control.send(self._plan(spec, client, image))
+            control.send(self._plan(spec, client, image, network))
             env = {**spec.env, "AWS_LAMBDA_RUNTIME_API": RUNTIME_API_ADDRESS}
             start = start_message(1, spec.argv, env)
             if not spec.is_held:
@@ -102,7 +105,7 @@ class NamespaceDriver:
                 spec.sandbox_id,
                 memory_bytes=spec.memory_bytes,
                 processes=spec.processes + 1,  # pid 1 is ours
-                descriptors=(theirs.fileno(), output_end),
+                descriptors=(theirs.fileno(), output_end, *([] if network is None else [network.namespace])),
             )
             sandbox.use(files)
             theirs.close()
@@ -121,13 +124,14 @@ class NamespaceDriver:
             os.close(output_end)
         return sandbox
 
-    def _plan(self, spec: SandboxSpec, client: SpawnerClient, image: Path | None) -> bytes:
-        targets = tuple((bind.target, bind.source.is_dir()) for bind in spec.binds)
+    def _plan(self, spec: SandboxSpec, client: SpawnerClient, image: Path | None, network: Network | None) -> bytes:
+        binds = spec.binds if network is None else (*spec.binds, *network.binds)
+        targets = tuple((bind.target, bind.source.is_dir()) for bind in binds)
         stubs = self._stubs.for_root(spec.root, (*targets, (spec.cwd, True)))
         fields: list[str | int] = ["build", "hostname", spec.hostname, "root", str(spec.root), "cwd", spec.cwd]
         if stubs is not None:
             fields += ["stubs", str(stubs)]
-        for bind in spec.binds:
+        for bind in binds:
             mode = "rw" if bind.writable else "ro"
             kind = ["bind", mode] if bind.owner is None else ["share", mode, *bind.owner]
             fields += [*kind, str(bind.source), bind.target]
@@ -136,6 +140,9 @@ class NamespaceDriver:
         fields += ["tmp", spec.tmp_bytes, "processes", spec.processes, "files", spec.open_files]
         if image is not None:
             fields += ["disk", str(image)]
+        if network is not None:
+            plan = network.plan()
+            fields += ["network", plan.device, str(plan.address), str(plan.gateway)]
         if not client.limits["memory"].holds:
             fields += ["data", spec.memory_bytes + _DATA_SLACK_BYTES]
         return pack(*fields)

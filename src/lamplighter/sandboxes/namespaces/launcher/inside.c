@@ -55,12 +55,13 @@ static int prepare(struct birth *birth, struct prepared *prepared) {
     return listener;
 }
 
-/* Waits for the server's control socket, takes the plan that lies in it, and returns the output pipe. */
-static int adopt(struct plan *plan) {
+/* Waits for the server's control socket, takes the plan that lies in it, and returns the output pipe. With them comes
+ * the gateway's network namespace, if the sandbox has a way out. */
+static int adopt(struct plan *plan, int *gateway) {
     static char text[MESSAGE_BYTES]; /* the plan's strings outlive the message */
     struct fields fields;
-    int passed[2]; /* the server's control socket and the output pipe */
-    if (!receive(control_fd, &fields, passed, 2)) _exit(0); /* never adopted: the spawner is gone */
+    int passed[3]; /* the server's control socket, the output pipe, the gateway */
+    if (!receive(control_fd, &fields, passed, 3)) _exit(0); /* never adopted: the spawner is gone */
     close(control_fd);
     control_fd = passed[0];
     if (control_fd < 0 || passed[1] < 0) _exit(1);
@@ -70,6 +71,7 @@ static int adopt(struct plan *plan) {
     fields.next = text, fields.end = text + length;
     if (strcmp(need_field(&fields), "build") != 0) fail("the first message must be a plan");
     read_plan(&fields, plan);
+    *gateway = passed[2];
     return passed[1];
 }
 
@@ -89,7 +91,9 @@ noreturn void live_inside(struct birth *birth) {
     int kept[] = {control_fd, birth->unshared[0], birth->unshared[1], birth->mapped[0], birth->mapped[1]};
     close_others(kept, sizeof(kept) / sizeof(kept[0]));
     int listener = prepare(birth, &prepared);
-    int output = adopt(&plan);
+    int gateway, output = adopt(&plan, &gateway);
+    if (plan.device != NULL) connect_network(&plan, gateway);
+    if (gateway >= 0) close(gateway);
     if (defended("uts") && sethostname(plan.hostname, strlen(plan.hostname)) < 0) fail("sethostname");
     /* So that the function may open /dev/stdout, which is this pipe, again. */
     unsigned owner = birth->is_root ? birth->host_uid + 1 : FUNCTION_UID;

@@ -62,6 +62,7 @@ struct bind {
 struct plan {
     const char *hostname, *root, *stubs, *cwd;
     const char *disk; /* image to copy for a /tmp on disk, or NULL */
+    const char *device, *address, *router; /* the way out, or NULL: the device's other end, both ends' addresses */
     struct bind binds[MAX_BINDS];
     const char *layers[MAX_LAYERS]; /* topmost first */
     int bind_count, layer_count;
@@ -97,6 +98,9 @@ noreturn void live_inside(struct birth *birth);
 /* --- network.c, mounts.c, root.c, devices.c -------------------------------------------------------------------- */
 
 int open_runtime_api(void); /* loopback up; returns the listener on 127.0.0.1:9001 */
+
+/* link.c: eth0, the other end of which lies in the network namespace `gateway`. */
+void connect_network(const struct plan *plan, int gateway);
 
 uint64_t standing(uint64_t attributes); /* all of them, in the product */
 int clone_tree(const char *source, uint64_t attributes);

@@ -43,6 +43,8 @@ void read_plan(struct fields *fields, struct plan *plan) {
             read_bind(fields, plan, true);
         else if (strcmp(name, "layer") == 0)
             read_layer(fields, plan);
+        else if (strcmp(name, "network") == 0)
+            plan->device = need_field(fields), plan->address = need_field(fields), plan->router = need_field(fields);
         else if (strcmp(name, "tmp") == 0)
             plan->tmp_bytes = need_number(fields);
         else if (strcmp(name, "processes") == 0)
