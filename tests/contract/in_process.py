@@ -67,6 +67,9 @@ class EchoingDoor:
     def begin(self, request: InvokeRequest) -> Invoking:
         raise NotImplementedError("these tests call the operations' async methods")
 
+    def begin_event(self, request: InvokeRequest) -> Invoking | None:
+        return None
+
 
 class _Body(io.BytesIO):
     """A response body as urllib3 hands it to botocore."""

@@ -14,10 +14,15 @@ StartAgain = Callable[..., LiveServer]
 
 
 @pytest.fixture
-def start_again(tmp_path: Path) -> Iterator[StartAgain]:
-    """Starts `lamplighter up`, always in the same data directory; what still runs afterwards is ended."""
+def runtime() -> None:
+    """The runtime of this Python is in RUNTIMES."""
     RUNTIMES.mkdir(parents=True, exist_ok=True)
     ensure(RuntimeDirectory(RUNTIMES), [RUNTIME])
+
+
+@pytest.fixture
+def start_again(tmp_path: Path, runtime: None) -> Iterator[StartAgain]:
+    """Starts `lamplighter up`, always in the same data directory; what still runs afterwards is ended."""
     data_dir = tmp_path / "data"
     data_dir.mkdir()
     (data_dir / "runtimes").symlink_to(RUNTIMES)

@@ -45,6 +45,19 @@ def below(root: int) -> list[Process]:
     return found
 
 
+def below_with(root: int, *words: bytes) -> list[Process]:
+    """Those below `root` whose command line holds one of the words."""
+
+    def says_it(pid: int) -> bool:
+        try:
+            line = Path(f"/proc/{pid}/cmdline").read_bytes()
+        except OSError:
+            return False
+        return any(word in line for word in words)
+
+    return [process for process in below(root) if says_it(process.pid)]
+
+
 def namespaces(processes: list[Process]) -> set[str]:
     """The namespaces of these processes that are not this test's own."""
     return {name for process in processes for name in _namespaces_of(process.pid)} - set(_namespaces_of(os.getpid()))

@@ -26,12 +26,13 @@ def small_disk(mount_point: Path, mebibytes: int) -> Iterator[Path]:
 class LoopDisk:
     """An ext4 file system in a file. `cut_power` drops everything that was not flushed."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, mebibytes: int = 256) -> None:
         self.mount_point = directory / "disk"
         self._image = directory / "image"
+        self._count = 0
         self.mount_point.mkdir()
         with self._image.open("wb") as image:
-            image.truncate(256 * 1024 * 1024)
+            image.truncate(mebibytes * 1024 * 1024)
         _run("mkfs.ext4", "-q", "-F", str(self._image))
         self.mount()
 
@@ -39,8 +40,10 @@ class LoopDisk:
         """Put what the disk holds into another machine: a sandbox of somebody else's may still hold the dead mount."""
         self.unmount()
         dead = self._image
-        self._image = dead.with_name(f"{dead.name}-replaced")
+        self._count += 1
+        self._image = dead.with_name(f"image-{self._count}")
         _run("cp", "--sparse=always", str(dead), str(self._image))
+        dead.unlink()
         self.mount()
 
     def mount(self) -> None:
