@@ -26,7 +26,12 @@ def host_path(runtime: Runtime, path: str) -> str:
 
 
 def _mapped(runtime: Runtime, text: str, task_root: Path) -> str:
-    return str(task_root) if text == "/var/task" else host_path(runtime, text) if text.startswith("/") else text
+    """A word of the command line with the host's paths: alone, in a list (a class path) or after `=` (a property)."""
+    name, equals, value = text.rpartition("=")
+    if not value.startswith("/"):
+        return text
+    parts = [str(task_root) if part == "/var/task" else host_path(runtime, part) for part in value.split(":")]
+    return name + equals + ":".join(parts)
 
 
 def environment(runtime: Runtime, port: int, task_root: Path, handler: str) -> dict[str, str]:

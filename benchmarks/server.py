@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -50,7 +51,7 @@ class Keys:
         return urlsplit(self.endpoint).port or 80
 
 
-def zipped(files: dict[str, str]) -> bytes:
+def zipped(files: Mapping[str, str | bytes]) -> bytes:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as package:
         for name, text in files.items():
@@ -131,7 +132,7 @@ class Server:
         region = exported.get("AWS_REGION") or exported.get("AWS_DEFAULT_REGION") or "us-east-1"
         return Keys(self.endpoint, exported["AWS_ACCESS_KEY_ID"], exported["AWS_SECRET_ACCESS_KEY"], region)
 
-    def create_function(self, name: str, runtime: str, files: dict[str, str], handler: str) -> None:
+    def create_function(self, name: str, runtime: str, files: Mapping[str, str | bytes], handler: str) -> None:
         """A function with a whole core (1769 MB), so that a CPU quota does not hide what the platform costs."""
         client = client_of(self.keys)
         client.create_function(
