@@ -56,7 +56,7 @@ class Readers:
         """The reader of a blob that is the whole body: bytes as they came, under the shape's constraints."""
         constraint = scalar_constraint(self._model.shape(shape_name))
         if constraint.accepts is None:
-            return _as_it_is
+            return as_it_is
         return _scalar(self._model.shape(shape_name), convert=_same)
 
     def members(self, structure_name: str) -> list[Member]:
@@ -102,7 +102,7 @@ def _same(value: Any) -> Any:
     return value
 
 
-def _as_it_is(value: Any, _path: str, _violations: Violations) -> Any:
+def as_it_is(value: Any, _path: str, _violations: Violations) -> Any:
     return value
 
 

@@ -11,7 +11,7 @@ import orjson
 
 from lamplighter.aws.constraints import NOT_NULL, Violations
 from lamplighter.aws.errors import SerializationException
-from lamplighter.aws.readers import Member, Reader, Readers
+from lamplighter.aws.readers import Member, Reader, Readers, as_it_is
 from lamplighter.aws.scalars import text_converter, wrong_type
 from lamplighter.aws.service_model import ServiceModel
 
@@ -20,6 +20,7 @@ RequestParser = Callable[[Mapping[str, str], str, Mapping[str, str], bytes], dic
 _BODY, _URI, _HEADER, _QUERY = range(4)
 _SOURCES = {"uri": _URI, "header": _HEADER, "querystring": _QUERY}
 _NOTHING: dict[str, Any] = {}
+_REMEMBERED_LABELS = 4096
 
 
 class _Input(NamedTuple):
@@ -67,7 +68,34 @@ def compile_request(model: ServiceModel, readers: Readers, operation: Mapping[st
             violations.settle()
         return found
 
+    raw = [item for item in inputs if item.source == _BODY and item.read is as_it_is and not item.is_required]
+    labels = [item for item in inputs if item.source == _URI]
+    if len(usual) == 2 and len(raw) == len(labels) == 1:  # noqa: PLR2004  # the label and the payload
+        return _remembering(parse, labels[0].key, raw[0].name, optional)
     return parse
+
+
+def _remembering(parse: RequestParser, label: str, payload: str, optional: frozenset[str]) -> RequestParser:
+    """For an operation on one resource whose payload is not looked into: what a label was read as is remembered.
+
+    `optional` are the headers that would have to be read as well.
+    """
+    known: dict[str, dict[str, Any]] = {}
+
+    def parse_again(
+        path_values: Mapping[str, str], query: str, headers: Mapping[str, str], body: bytes
+    ) -> dict[str, Any]:
+        if query or not optional.isdisjoint(headers):
+            return parse(path_values, query, headers, body)
+        found = known.get(path_values[label])
+        if found is None:
+            found = parse(path_values, query, headers, b"")
+            if len(known) >= _REMEMBERED_LABELS:
+                known.clear()
+            known[path_values[label]] = found
+        return {**found, payload: body}
+
+    return parse_again
 
 
 def _input(model: ServiceModel, reference: Mapping[str, Any], member: Member) -> _Input:

@@ -79,8 +79,10 @@ class Journal:
         return self._tail.take()
 
     def clear_tail(self) -> None:
-        self._is_tail_wanted = True
-        self._tail.clear()
+        if not self._is_tail_wanted:  # then it is empty
+            self._is_tail_wanted = True
+        else:
+            self._tail.clear()
 
     # --- init
 
@@ -88,6 +90,11 @@ class Journal:
         """INIT_START is logged once, however often init is tried. It belongs to no invoke."""
         now = self._clock.now()
         for line in self._platform_log.init_start(now):
+            self._sink.write(int(now * 1000), line)
+
+    def restore_started(self) -> None:
+        now = self._clock.now()
+        for line in self._platform_log.restore_start(now):
             self._sink.write(int(now * 1000), line)
 
     def init_started(self, phase: str) -> None:
@@ -104,7 +111,9 @@ class Journal:
     def init_ended(self, phase: str, duration_ms: float, fault: Fault | None) -> None:
         now = self._clock.now()
         error_type = "" if fault is None else fault.error_type
-        if fault is not None:
+        if phase == "restore":
+            self._write(now, self._platform_log.restore_report(now, duration_ms, _status(fault), error_type))
+        elif fault is not None:
             told = None if fault.is_timeout else error_type
             self._write(now, self._platform_log.init_report(now, duration_ms, phase, told))
         if self.telemetry is not None:
@@ -126,7 +135,7 @@ class Journal:
     def invoke_started(self, now: float, event: InvokeEvent) -> None:
         self._is_tail_wanted = is_tail_wanted = event.wants_log_tail
         timestamp_ms = int(now * 1000)
-        for line in self._platform_log.start(now, event.request_id):
+        for line in self._platform_log.start(now, event.request_id, event.tenant_id):
             self._sink.write(timestamp_ms, line)
             if is_tail_wanted:
                 self._tail.add(line)

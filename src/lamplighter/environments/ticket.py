@@ -81,10 +81,17 @@ class Ticket:
         self._settle(outcome, None)
 
     def succeed(self, outcome: Outcome) -> None:
-        self._end()
+        # Written out: once an invoke.
+        on_end, self._on_end = self._on_end, None
+        if on_end is not None:
+            on_end()
         if self.stream is not None:
             self.stream.finish(outcome)
-        self._settle(outcome, None)
+        if self._outcome is None and self._error is None:
+            self._outcome = outcome
+            tell, self._tell = self._tell, None
+            if tell is not None:
+                tell()
 
     def fail(self, error: Exception) -> None:
         self._end()

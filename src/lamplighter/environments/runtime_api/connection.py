@@ -57,7 +57,7 @@ class RuntimeConnection(HttpConnection):
             self._hold(data)
         elif self._missing:
             self._take_body(data)
-        elif self._is_in_head or self._is_in_body or self._exchange is not None or not self._is_free():
+        elif self._exchange is not None or self._is_in_head or self._is_in_body or self._waiting or self._is_closing_soon:
             super().data_received(data)
         elif data == self._known_poll and self._environment.state is State.RESPONDED:
             self._is_parked = True
@@ -65,10 +65,6 @@ class RuntimeConnection(HttpConnection):
         elif self._known_response is None or not self._take_response(data, *self._known_response):
             super().data_received(data)
             self._learn(data)
-
-    def _is_free(self) -> bool:
-        """Whether nothing waits or ends, so that the next byte begins a request."""
-        return not (self._waiting or self._is_refused or self._is_closing_soon)
 
     # --- learning, from what the general way has just taken
 

@@ -11,12 +11,16 @@ from lamplighter.environments.runtime_api.init_error import handle_init_error
 from lamplighter.environments.runtime_api.next import handle_next
 from lamplighter.environments.runtime_api.peer import Peer
 from lamplighter.environments.runtime_api.response import handle_response
+from lamplighter.environments.runtime_api.restore_error import handle_restore_error
+from lamplighter.environments.runtime_api.restore_next import handle_restore_next
 from lamplighter.wire.http_message import HttpRequest, HttpResponse, Refusal
 
 _NEXT = "/2018-06-01/runtime/invocation/next"
 _INIT_ERROR = "/2018-06-01/runtime/init/error"
 _INVOCATION = "/2018-06-01/runtime/invocation/"
 _PING = "/2018-06-01/ping"
+_RESTORE_NEXT = "/2018-06-01/runtime/restore/next"
+_RESTORE_ERROR = "/2018-06-01/runtime/restore/error"
 
 
 Others = Callable[[HttpRequest, Answering], bool]
@@ -42,7 +46,11 @@ class Router:
             handle_init_error(self._peer, request, exchange)
         elif path == _PING and method == "GET":
             exchange.send(200, TEXT_HEADERS, b"pong")
-        elif path == _INIT_ERROR:
+        elif path == _RESTORE_NEXT and method == "GET":
+            handle_restore_next(self._peer, exchange)
+        elif path == _RESTORE_ERROR and method == "POST":
+            handle_restore_error(self._peer, request, exchange)
+        elif path in (_INIT_ERROR, _RESTORE_NEXT, _RESTORE_ERROR):
             _refuse_method(exchange)
         elif self._others is None or not self._others(request, exchange):
             _refuse_path(exchange)
