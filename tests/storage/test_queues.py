@@ -307,3 +307,16 @@ async def test_entries_added_in_hand_are_each_their_own(storage: SqliteStorage, 
         assert await storage.transact(lambda tx, lease=lease, body=body: tx.release(lease, due_at=7, body=body))  # type: ignore[misc]  # bound now
     again = await storage.transact(take(9, limit=200))
     assert {(lease.group, lease.body) for lease in again} == {(group, b"again " + body) for group, body in entries}
+
+
+async def test_the_oldest_due_entry_is_known_while_a_busy_group_goes_round(storage: SqliteStorage) -> None:
+    assert storage.oldest_due(QUEUE) is None
+    for due_at in (1, 2, 3):
+        await storage.transact(add(f"a{due_at}", due_at, group="a"))
+        await storage.transact(add(f"b{due_at}", due_at + 10, group="b"))
+
+    for expected in (2, 3):
+        assert len(await storage.transact(take(9, limit=1))) == 1
+        assert storage.oldest_due(QUEUE) == expected
+    await storage.transact(take(9))
+    assert storage.oldest_due(QUEUE) == 11

@@ -124,6 +124,10 @@ class Storage(Protocol):
         """When to look for due entries next: never too late, perhaps too early; None when the queue is empty."""
         ...
 
+    def oldest_due(self, queue: LiteralString) -> float | None:
+        """When the first entry of all groups became or becomes due; looks at every group, so not for the warm path."""
+        ...
+
     def queue_size(self, queue: LiteralString) -> int:
         """Entries waiting or leased; counts them, so not for the warm path."""
         ...

@@ -155,7 +155,7 @@ async def open_house(
         limits=Limits(),
         settings=AsyncSettings(**settings),
         figures=figures,
-        outcome_stored=deliveries.dispatch.wake,
+        outcomes_stored=deliveries.stored,
     )
     events.door = door
     house = AsyncHouse(storage, clock, door, functions, events, deliveries, figures, sent)

@@ -282,10 +282,12 @@ async def test_a_target_in_trouble_delays_its_own_deliveries_only(tmp_path: Path
         await house.send("g")
         await house.until(lambda: [delivery.target for delivery, _ in house.sent] == [OTHER])
         await house.settled()
+        assert house.deliveries.waiting == house.storage.queue_size(DELIVERIES) == 1
         is_down = False
         await house.pass_time(1.001)
         await house.until(lambda: [delivery.target for delivery, _ in house.sent] == [OTHER, QUEUE])
         await house.until(lambda: house.storage.queue_size(DELIVERIES) == 0)
+        await house.until(lambda: house.deliveries.waiting == 0)
 
 
 async def test_a_message_that_can_never_be_taken_is_dropped_and_counted(tmp_path: Path) -> None:

@@ -53,7 +53,13 @@ class Deliveries:
         self._clock = clock
         self._scale = time_scale
         self._figures = figures
+        self.waiting = storage.queue_size(DELIVERIES)
         self.dispatch = FairDispatch(storage, DELIVERIES, self._handle, limit=_CONCURRENCY, clock=clock)
+
+    def stored(self, count: int) -> None:
+        """So many more are in the queue."""
+        self.waiting += count
+        self.dispatch.wake()
 
     async def _handle(self, lease: Lease) -> None:
         try:
@@ -62,6 +68,7 @@ class Deliveries:
         except (msgspec.DecodeError, msgspec.ValidationError, BlobMissing, BlobDamaged):
             _log.exception("a delivery to %s cannot be read and is dropped", lease.group)
             await self._storage.transact(lambda transaction: transaction.ack(lease), completes=True)
+            self.waiting -= 1
             self._figures.undeliverable += 1
             return
         try:
@@ -106,6 +113,7 @@ class Deliveries:
         except (StorageBusy, StorageFull) as error:
             _log.warning("a delivery is made a second time later: %s", error)
             raise
+        self.waiting -= 1
 
 
 def _named(delivery: Delivery) -> tuple[str, str]:

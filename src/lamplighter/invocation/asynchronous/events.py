@@ -95,7 +95,7 @@ class AsyncEvents:
         limits: Limits,
         settings: AsyncSettings,
         figures: AsyncFigures,
-        outcome_stored: Callable[[], None],
+        outcomes_stored: Callable[[int], None],
     ) -> None:
         self._storage = storage
         self._payloads = payloads
@@ -103,7 +103,7 @@ class AsyncEvents:
         self._clock = clock
         self._scale = settings.time_scale
         self._figures = figures
-        self._outcome_stored = outcome_stored
+        self._outcomes_stored = outcomes_stored
         self.door: Door | None = None
         self._settling = Coalescer(storage, settle, completes=True)
         self.backlog = Backlog(storage.group_sizes(EVENTS), settings.queue_limit)
@@ -240,7 +240,7 @@ class AsyncEvents:
         self.backlog.remove(lease.group)
         self._figures.ended[condition] += 1
         if deliveries:
-            self._outcome_stored()
+            self._outcomes_stored(len(deliveries))
 
     async def _deliveries(
         self,

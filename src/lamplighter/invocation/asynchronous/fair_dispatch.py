@@ -23,7 +23,10 @@ _ROUNDING_SECONDS = 0.001
 
 
 class FairDispatch:
-    """`run` until cancelled; `handle` is called for each entry and must end its lease one way or the other."""
+    """`run` until cancelled; `handle` is called for each entry and must end its lease one way or the other.
+
+    `running` is how many are being handled.
+    """
 
     def __init__(
         self,
@@ -40,15 +43,11 @@ class FairDispatch:
         self._limit = limit
         self._clock = clock
         self._held: dict[str, int] = {}
+        self.running = 0
         self._paused: dict[str, float] = {}
         self._running: set[asyncio.Task[None]] = set()
         self._wake: asyncio.Event = asyncio.Event()
         self._is_open = False
-
-    @property
-    def running(self) -> int:
-        """Entries being handled."""
-        return sum(self._held.values())
 
     def running_of(self, group: str) -> int:
         return self._held.get(group, 0)
@@ -78,6 +77,7 @@ class FairDispatch:
 
     def leave_place(self, group: str) -> None:
         """Give a place back that nothing came of."""
+        self.running -= 1
         remaining = self._held[group] - 1
         if remaining:
             self._held[group] = remaining
@@ -126,6 +126,7 @@ class FairDispatch:
         return group in self._paused or is_at_share(self.running_of(group), self.running, self._limit)
 
     def _hold(self, group: str) -> None:
+        self.running += 1
         self._held[group] = self._held.get(group, 0) + 1
 
     async def _hand_out(self) -> bool:

@@ -9,7 +9,7 @@ import logging
 from lamplighter.aws_client.client import AwsClient
 from lamplighter.invocation.asynchronous.acceptance import EVENTS
 from lamplighter.invocation.asynchronous.deliveries import Deliveries
-from lamplighter.invocation.asynchronous.events import DELIVERIES, AsyncEvents, AsyncSettings, Door
+from lamplighter.invocation.asynchronous.events import AsyncEvents, AsyncSettings, Door
 from lamplighter.invocation.asynchronous.figures import AsyncFigures
 from lamplighter.invocation.asynchronous.payloads import Payloads
 from lamplighter.invocation.asynchronous.targets import Targets
@@ -62,7 +62,7 @@ class AsyncPlane:
             limits=limits,
             settings=settings,
             figures=self.figures,
-            outcome_stored=self.deliveries.dispatch.wake,
+            outcomes_stored=self.deliveries.stored,
         )
 
     def connect(self, door: Door) -> None:
@@ -96,13 +96,13 @@ class AsyncPlane:
 
     def read_figures(self) -> dict[str, float]:
         """For the metrics page."""
-        due = self._storage.next_due(EVENTS)
+        due = self._storage.oldest_due(EVENTS)
         return {
             "lamplighter_async_events_queued": self.events.backlog.total,
             "lamplighter_async_events_running": self.events.dispatch.running,
             "lamplighter_async_queue_lag_seconds": 0.0 if due is None else max(0.0, self._clock.now() - due),
             "lamplighter_async_events_damaged": self._storage.damaged(EVENTS),
-            "lamplighter_destination_deliveries_waiting": self._storage.queue_size(DELIVERIES),
+            "lamplighter_destination_deliveries_waiting": self.deliveries.waiting,
             **self.figures.read(),
         }
 

@@ -80,6 +80,9 @@ class SqliteStorage:
     def next_due(self, queue: LiteralString) -> float | None:
         return queues.next_due(self._reader, queue)
 
+    def oldest_due(self, queue: LiteralString) -> float | None:
+        return queues.oldest_due(self._reader, queue)
+
     def queue_size(self, queue: LiteralString) -> int:
         return queues.size(self._reader, queue)
 

@@ -52,6 +52,7 @@ _DUE_GROUPS = (
 )
 _FRONT_GROUPS = "SELECT group_name FROM queue_group WHERE queue = ? AND turn IS NOT NULL ORDER BY turn LIMIT ?"
 _GIVE_TURN = "UPDATE queue_group SET turn = ? WHERE queue = ? AND group_name = ?"
+_SEND_BACK = "UPDATE queue_group SET turn = ?, head_due_at = ? WHERE queue = ? AND group_name = ?"
 _LET_WAIT = "UPDATE queue_group SET turn = NULL, head_due_at = ? WHERE queue = ? AND group_name = ?"
 _FORGET_GROUP = "DELETE FROM queue_group WHERE queue = ? AND group_name = ?"
 _DUE_ENTRIES = (
@@ -66,6 +67,7 @@ _COPY_DAMAGED = (
 )
 _REMOVE = "DELETE FROM queue_entry WHERE entry_id = ?"
 _ANY_TURN = "SELECT head_due_at FROM queue_group WHERE queue = ? AND turn IS NOT NULL ORDER BY turn LIMIT 1"
+_OLDEST = "SELECT min(head_due_at) FROM queue_group WHERE queue = ?"
 _NEXT_WAITING = "SELECT min(head_due_at) FROM queue_group WHERE queue = ? AND turn IS NULL"
 _SIZE = "SELECT count(*) FROM queue_entry WHERE queue = ?"
 _DAMAGED = "SELECT count(*) FROM queue_damaged WHERE queue = ?"
@@ -225,7 +227,7 @@ def _send_back(connection: apsw.Connection, queue: str, group: str, due: int, tu
     if head is None:
         connection.execute(_FORGET_GROUP, (queue, group))
     elif head <= due:
-        connection.execute(_GIVE_TURN, (turn, queue, group))
+        connection.execute(_SEND_BACK, (turn, head, queue, group))
     else:
         connection.execute(_LET_WAIT, (head, queue, group))
 
@@ -240,6 +242,11 @@ def next_due(connection: apsw.Connection, queue: str) -> float | None:
     found = [_scalar(connection, statement, (queue,)) for statement in (_ANY_TURN, _NEXT_WAITING)]
     times = [time for time in found if time is not None]
     return min(times) / 1000 if times else None
+
+
+def oldest_due(connection: apsw.Connection, queue: str) -> float | None:
+    time = _scalar(connection, _OLDEST, (queue,))
+    return None if time is None else time / 1000
 
 
 def size(connection: apsw.Connection, queue: str) -> int:
