@@ -123,7 +123,7 @@ def run(folder: Path, options: Options) -> dict[str, Any]:
         server.create_function("quiet", "python3.11", {"echo.py": ECHO}, "echo.handler")
         server.create_function("bomb", "python3.11", {"bomb.py": BOMB}, "bomb.handler")
         client = client_of(server.keys)
-        client.update_function_configuration(FunctionName="bomb", Timeout=1, MemorySize=512)
+        client.update_function_configuration(FunctionName="bomb", Timeout=5, MemorySize=512)
         client.get_waiter("function_updated_v2").wait(FunctionName="bomb", WaiterConfig={"Delay": 1})
         quiet = Quiet(server)
         stack.callback(quiet.close)

@@ -1,6 +1,7 @@
 """kill -9 of the server or of the spawner, at any moment: no process, cgroup, mount or loop device stays behind."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -17,7 +18,7 @@ import pytest
 from lamplighter.sandboxes.namespaces.driver import NamespaceDriver
 from lamplighter.sandboxes.process.driver import ProcessDriver
 from lamplighter.sandboxes.sandbox import ProcessExit, SandboxFailed, StateInUse
-from tests.live_sandboxes import SECONDS, House, house, is_root, make_root, read_line, state_directory
+from tests.live_sandboxes import SECONDS, House, house, is_root, make_root, read_line, state_directory, until
 
 SERVER = Path(__file__).with_name("sandbox_server.py")
 
@@ -135,6 +136,74 @@ async def test_the_server_is_told_and_recovers_when_the_spawner_dies() -> None:
                 await asyncio.wait_for(sandbox.kill(), SECONDS)
             _, output = await opened.run("/bin/sh", "-c", "echo again")
             assert output == "again\n"
+
+
+async def test_what_is_frozen_is_thawed_when_the_spawner_dies() -> None:
+    """Frozen processes of cgroup version 1 do not end before they are thawed, whoever killed them."""
+    with state_directory() as place:
+        driver = await NamespaceDriver.open(place / "state", blanks=1)
+        async with house(driver, place) as opened, opened.sandbox("/bin/sh", "-c", "echo up; sleep 60") as sandbox:
+            assert await read_line(sandbox.output_fd) == "up"
+            if not sandbox.can_freeze:
+                pytest.skip("this machine has no freezer")
+            sandbox.freeze()
+            frozen = [mark for mark in _freezers(place) if mark.read_text().strip() in {"1", "FROZEN"}]
+            assert frozen
+            os.kill(await _house_with_sandbox(opened), signal.SIGKILL)
+            await until(lambda: not [mark for mark in frozen if mark.read_text().strip() in {"1", "FROZEN"}])
+            await asyncio.wait_for(sandbox.runtime.wait(), SECONDS)
+
+
+async def test_kill_9_of_the_nursery_harms_no_sandbox_and_stops_no_start() -> None:
+    with state_directory() as place:
+        driver = await NamespaceDriver.open(place / "state", blanks=1)
+        async with house(driver, place) as opened, opened.sandbox("/bin/sh", "-c", "echo up; sleep 60") as sandbox:
+            assert await read_line(sandbox.output_fd) == "up"
+            spawner = (await driver.spawner()).pid
+            for _ in range(3):
+                nursery = await _nursery_of(spawner)
+                os.kill(nursery, signal.SIGKILL)
+                await until(lambda: _has_ended(nursery))  # noqa: B023  # waited for at once
+                _, output = await opened.run("/bin/sh", "-c", "echo again")
+                assert output == "again\n"
+            assert (await driver.spawner()).pid == spawner
+            connection = asyncio.create_task(sandbox.connect(9001))  # answered by its process 1
+            (await asyncio.wait_for(connection, SECONDS)).close()
+
+
+def _has_ended(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+async def _nursery_of(spawner: int) -> int:
+    """Its child that lives in no process namespace of its own; outer processes do so for a moment only."""
+    looks: list[list[int]] = []
+    while len(looks) < 3 or len(looks[-1]) != 1 or looks[-3:] != [looks[-1]] * 3:
+        looks.append(_children_in_its_namespace(spawner))
+        await asyncio.sleep(0.01)
+        assert len(looks) < 1000, looks[-3:]
+    return looks[-1][0]
+
+
+def _children_in_its_namespace(pid: int) -> list[int]:
+    own = Path(f"/proc/{pid}/ns/pid").readlink()
+    found = []
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        with contextlib.suppress(OSError):
+            if Path(f"/proc/{child}/ns/pid").readlink() == own:
+                found.append(int(child))
+    return found
+
+
+def _freezers(place: Path) -> list[Path]:
+    """The freezer's files of every group of this state directory."""
+    name = f"lamplighter-{zlib.crc32(os.fsencode(str((place / 'state').resolve()))):08x}"
+    folders = [Path(folder) for folder, _, _ in os.walk("/sys/fs/cgroup") if f"/{name}/" in folder]
+    files = [folder / file for folder in folders for file in ("cgroup.freeze", "freezer.state")]
+    return [file for file in files if file.exists()]
 
 
 async def test_a_spawner_that_dies_during_starts_fails_them_and_no_later_one() -> None:

@@ -16,6 +16,7 @@ _LEAST_TCP_BYTES = 32 * 1024 * 1024
 _LEAST_QUOTA_US = 1_000  # the kernel refuses less
 _LEGACY, _UNIFIED = 1, 2  # the two versions of the interface
 _CONTROLLERS = ("memory", "cpu", "pids")
+_MIB = 1024 * 1024
 
 
 def _write(path: str, text: str) -> None:
@@ -191,6 +192,10 @@ class Cgroup:
         self._set("memory", {2: "memory.oom.group"}, "1", is_optional=True)
         self._set("pids", {1: "pids.max", 2: "pids.max"}, str(processes))
         self._set("cpu", {1: "cpu.cfs_period_us"}, str(PERIOD_US))
+        # Where the processors do not suffice each gets of them what its memory says, as its quota does.
+        shares = memory_bytes // _MIB
+        self._set("cpu", {1: "cpu.shares"}, str(max(2, shares)), is_optional=True)
+        self._set("cpu", {2: "cpu.weight"}, str(min(10_000, max(1, shares * 100 // 1024))), is_optional=True)
 
     def _set(self, feature: str, names: dict[int, str], text: str, *, is_optional: bool = False) -> None:
         version, place = self._directories.get(feature, (0, ""))

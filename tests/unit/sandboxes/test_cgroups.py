@@ -28,13 +28,13 @@ V1_FILES = {
         "memory.max_usage_in_bytes",
         "memory.oom_control",
     ),
-    "cpu": ("cpu.cfs_period_us", "cpu.cfs_quota_us"),
+    "cpu": ("cpu.cfs_period_us", "cpu.cfs_quota_us", "cpu.shares"),
     "pids": ("pids.max",),
     "freezer": ("freezer.state",),
 }
 V2_FILES = (
     *("memory.max", "memory.swap.max", "memory.oom.group", "memory.peak", "memory.events"),
-    *("cpu.max", "pids.max", "cgroup.freeze", "cgroup.kill"),
+    *("cpu.max", "cpu.weight", "pids.max", "cgroup.freeze", "cgroup.kill"),
 )
 
 
@@ -123,6 +123,7 @@ def test_version_1_limits(version_1: Cgroup, tmp_path: Path) -> None:
     assert (tmp_path / "pids/pids.max").read_text() == "1025"
     assert (tmp_path / "cpu/cpu.cfs_period_us").read_text() == "20000"
     assert (tmp_path / "cpu/cpu.cfs_quota_us").read_text() == ""  # not before it is asked for
+    assert (tmp_path / "cpu/cpu.shares").read_text() == "128"
 
 
 def test_version_1_without_swap_accounting_still_limits_memory(version_1: Cgroup, tmp_path: Path) -> None:
@@ -137,6 +138,7 @@ def test_version_2_limits(version_2: Cgroup, tmp_path: Path) -> None:
 
     expected = {"memory.max": str(128 * MIB), "memory.swap.max": "0", "memory.oom.group": "1", "pids.max": "1025"}
     assert {name: (tmp_path / name).read_text() for name in expected} == expected
+    assert (tmp_path / "cpu.weight").read_text() == "12"
     assert version_2.unified == str(tmp_path)
     assert version_2.attach_files == []
 

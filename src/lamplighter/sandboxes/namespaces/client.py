@@ -11,6 +11,7 @@ import os
 import socket
 import sys
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 
 from lamplighter.sandboxes.cgroups import CgroupFiles
@@ -36,6 +37,7 @@ class SpawnerClient:
         self._out: deque[tuple[bytes, list[int]]] = deque()
         self._started: dict[str, asyncio.Future[CgroupFiles]] = {}
         self._gone: dict[str, asyncio.Event] = {}
+        self._told_of_loss: dict[str, Callable[[], None]] = {}
         self._ready: asyncio.Future[None] = self._loop.create_future()
         self.limits: dict[str, Feature] = {}
         self.is_alive = True
@@ -77,6 +79,10 @@ class SpawnerClient:
         copies = [os.dup(descriptor) for descriptor in descriptors]
         self._send(pack("start", sandbox_id, memory_bytes, processes), copies)
         return await future
+
+    def when_lost(self, sandbox_id: str, tell: Callable[[], None]) -> None:
+        """Call `tell` if the spawner ends before this sandbox: what is frozen then would wait for its end for ever."""
+        self._told_of_loss[sandbox_id] = tell
 
     async def end(self, sandbox_id: str) -> None:
         """Kill the sandbox and return when its cgroups are gone."""
@@ -160,6 +166,7 @@ class SpawnerClient:
 
     def _note_end(self, sandbox_id: str) -> None:
         self._note_failure_if_waiting(sandbox_id)
+        self._told_of_loss.pop(sandbox_id, None)
         gone = self._gone.pop(sandbox_id, None)
         if gone is not None:
             gone.set()
@@ -183,5 +190,7 @@ class SpawnerClient:
         self._out.clear()
         if not self._ready.done():
             self._ready.set_exception(SandboxFailed("the spawner ended while it was starting"))
+        for tell in tuple(self._told_of_loss.values()):
+            tell()
         for sandbox_id in list(self._gone):
             self._note_end(sandbox_id)

@@ -108,6 +108,7 @@ class NamespaceDriver:
                 descriptors=(theirs.fileno(), output_end, *([] if network is None else [network.namespace])),
             )
             sandbox.use(files)
+            client.when_lost(spec.sandbox_id, sandbox.thaw)
             theirs.close()
             await sandbox.wait_ready()
         except BaseException as error:

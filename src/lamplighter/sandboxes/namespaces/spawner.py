@@ -10,7 +10,6 @@ Few imports: its memory and start time are part of the server's. It must not kno
 # pathlib is too heavy for the spawner
 # ruff: noqa: PTH123
 
-import fcntl
 import os
 import select
 import signal
@@ -20,6 +19,7 @@ import time
 import zlib
 
 from lamplighter.sandboxes.cgroups import Cgroup, CgroupTree
+from lamplighter.sandboxes.namespaces.janitor import remove_left_overs, take_lock
 from lamplighter.sandboxes.namespaces.messages import pack, receive, send
 
 _FIRST_HOST_ID = 1_500_000_000  # above what distributions hand out, below 2**31
@@ -27,7 +27,6 @@ _RANGES = 4_096
 _IDS_PER_RANGE = 131_072
 _REFILL_AFTER_SECONDS = 0.003
 _RETRY_SECONDS = 0.005
-_LOCK_SECONDS = 5.0
 
 
 class Box:
@@ -81,6 +80,7 @@ class Spawner:
         self._is_open = True
         self._nursery: socket.socket
         self._nursery_pid = 0
+        self._nurseries: set[int] = set()
 
     # --- the loop -------------------------------------------------------------------------------------------------
 
@@ -211,12 +211,20 @@ class Spawner:
             ours.setblocking(False)
             mode = "root" if self._is_root else "user"
             order = pack(mode, self._first_id + 2 * slot, self._disk, group.unified or "-", *group.attach_files)
-            send(self._nursery, order, [theirs.fileno()])
+            self._order(order, theirs.fileno())
         box = Box(slot, group, ours)
         self._boxes[slot] = box
         self._by_birth[ours.fileno()] = box
         self._poll.register(ours, select.EPOLLIN)
         return box
+
+    def _order(self, order: bytes, birth: int) -> None:
+        try:
+            send(self._nursery, order, [birth])
+        except (BrokenPipeError, ConnectionResetError):  # it was killed; its end has not been reported yet
+            self._nursery.close()
+            self._open_nursery()
+            send(self._nursery, order, [birth])
 
     def _open_nursery(self) -> None:
         self._nursery, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -224,6 +232,7 @@ class Spawner:
             os.set_inheritable(theirs.fileno(), True)
             arguments = [self._launcher, "nursery", str(theirs.fileno())]
             self._nursery_pid = os.posix_spawn(self._launcher, arguments, {})
+            self._nurseries.add(self._nursery_pid)
 
     def _read_birth(self, box: Box) -> None:
         while box.birth is not None:
@@ -288,8 +297,11 @@ class Spawner:
                 return
             if pid == 0:
                 return
-            if pid == self._nursery_pid:
-                self._open_nursery()
+            if pid in self._nurseries:
+                self._nurseries.discard(pid)
+                if pid == self._nursery_pid:
+                    self._nursery.close()
+                    self._open_nursery()
             elif pid in self._children:
                 box = self._children.pop(pid)
                 if box is not None:
@@ -351,33 +363,6 @@ class Spawner:
         self._leaving = [box for box in self._leaving if not self._is_removed(box)]
 
 
-def remove_left_overs(tree: CgroupTree) -> None:
-    """The janitor: end what an earlier life left in our cgroups (frozen ones too) and remove the groups."""
-    groups = tree.left_over()
-    deadline = time.monotonic() + 10.0
-    while groups and time.monotonic() < deadline:
-        for group in groups:
-            group.end()
-        groups = [group for group in groups if not group.remove()]
-        if groups:
-            time.sleep(_RETRY_SECONDS)
-
-
-def _lock(state_dir: str) -> int:
-    """Only one spawner per state directory; an earlier one may still be clearing up after its server's death."""
-    lock = os.open(f"{state_dir}/spawner.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    deadline = time.monotonic() + _LOCK_SECONDS
-    while True:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.02)
-        else:
-            return lock
-
-
 def main(arguments: list[str]) -> None:
     """`spawner SOCKET_FD LAUNCHER STATE_DIR DISK_IMAGE|- BLANKS`, started by SpawnerClient."""
     fd, launcher, state_dir, disk, blanks = arguments
@@ -385,7 +370,7 @@ def main(arguments: list[str]) -> None:
     os.setsid()
     os.chdir("/")
     try:
-        lock = _lock(state_dir)
+        lock = take_lock(state_dir)
     except OSError:
         send(server, pack("refused", f"another lamplighter is using {state_dir}"))
         return
