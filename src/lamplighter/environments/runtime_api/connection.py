@@ -57,7 +57,9 @@ class RuntimeConnection(HttpConnection):
             self._hold(data)
         elif self._missing:
             self._take_body(data)
-        elif self._exchange is not None or self._is_in_head or self._is_in_body or self._waiting or self._is_closing_soon:
+        elif (
+            self._exchange is not None or self._is_in_head or self._is_in_body or self._waiting or self._is_closing_soon
+        ):
             super().data_received(data)
         elif data == self._known_poll and self._environment.state is State.RESPONDED:
             self._is_parked = True
