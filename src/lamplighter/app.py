@@ -53,6 +53,7 @@ from lamplighter.storage.packages import PackageStore
 from lamplighter.storage.sqlite.engine import SqliteStorage
 from lamplighter.storage.storage import Storage, StorageFailed, StorageRefused
 from lamplighter.wire.http_client import HttpClient
+from lamplighter.wire.large_buffers import keep_freed_memory
 
 _log = logging.getLogger(__name__)
 
@@ -347,6 +348,7 @@ def _settle_memory() -> None:
     """What start-up has made lives as long as the server: keep the collector from looking at it again and again."""
     gc.collect()
     gc.freeze()
+    keep_freed_memory()
 
 
 async def _run_until_stopped(stopping: asyncio.Event, storage: Storage, control: Control, events: AsyncPlane) -> None:
