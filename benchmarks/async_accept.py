@@ -2,7 +2,8 @@
 
 Accepting: signed Event invokes from 64 clients against the bare store's group commit of entries of the same size, in
 interleaved windows; hardly anything is dispatched meanwhile. Starting: from the first byte sent to the handler's first
-line, beside whole synchronous invokes of the same function. Going on: kill -9 with what the first part has queued.
+line, beside whole synchronous invokes of the same function, and while another function's flood waits. Going on: kill -9
+with what the first part has queued.
 """
 
 import json
@@ -29,6 +30,11 @@ QUEUED = 100_000
 SLEEPS = "import time\n\ndef handler(event, context):\n    time.sleep(25)\n"
 TELLS = "import time\n\ndef handler(event, context):\n    print('BEGAN', context.aws_request_id, time.time())\n"
 STARTS = 300
+WAITS = "import time\n\ndef handler(event, context):\n    time.sleep(1)\n"
+FLOOD = 2_000
+FLOODED_STARTS = 60
+# So few places that a flood which got all of them would be noticed at once.
+EIGHT = {"LAMPLIGHTER_ASYNC_CONCURRENCY": "8"}
 # Two places, of which one function gets one: the queue fills, and the processors are free for accepting.
 FEW = {"LAMPLIGHTER_ASYNC_CONCURRENCY": "2"}
 ANSWER_SECONDS = 60.0
@@ -39,13 +45,18 @@ def run(folder: Path, options: Options) -> dict[str, Any]:
     """The whole scenario as one JSON-able record."""
     runtime_named(options.runtime)
     clients = (options.clients or (CLIENTS,))[0]
-    record: dict[str, Any] = {"accept": _accept_and_go_on(folder, options, clients), "start": _start(folder, options)}
+    record: dict[str, Any] = {
+        "accept": _accept_and_go_on(folder, options, clients),
+        "start": _start(folder, options),
+        "flooded": _flooded(folder, options),
+    }
     accepted = record["accept"]
     record["bounds"] = [
         judged("accepted over the bare store's commits", accepted["rate_over_store"]["median"], 0.25, at_most=False),
         judged("events accepted a second", accepted["ours"]["rate"]["median"], 8000, at_most=False),
         judged("p99 of accepting, ms", accepted["ours"]["p99_ms"]["median"], 40, at_most=True),
         judged("accept to start over a sync invoke, p50", record["start"]["ratio"], 3.0, at_most=True),
+        judged("accept to start beside a flood over alone, p50", record["flooded"]["ratio"], 3.0, at_most=True),
         judged("seconds from ready to first dispatch", accepted["first_dispatch_seconds"], 2.0, at_most=True),
     ]
     return record
@@ -129,11 +140,10 @@ def _start(folder: Path, options: Options) -> dict[str, Any]:
         server.create_function("tells", options.runtime, {"app.py": TELLS}, "app.handler")
         sent = {}
         for kind, headers in (("sync", {}), ("event", _EVENT_TYPE)):
-            request = invoke_request(server.keys, "tells", headers=headers)
-            question = {"host": server.keys.host, "port": server.keys.port, "request": encoded(request), "pause": 0.01}
+            question = _one_by_one(server.keys, headers)
             sender.ask({**question, "count": 20}, ANSWER_SECONDS)
             sent[kind] = sender.ask({**question, "count": STARTS}, ANSWER_SECONDS)
-        began = _begun(server, len(sent["event"]))
+        began = _begun(server, {request_id for request_id, _, _ in sent["event"]})
         sync = sorted(answered - begin for _, begin, answered in sent["sync"])
         starts = sorted(began[request_id] - begin for request_id, begin, _ in sent["event"])
         accepts = sorted(answered - begin for _, begin, answered in sent["event"])
@@ -146,11 +156,48 @@ def _start(folder: Path, options: Options) -> dict[str, Any]:
     }
 
 
-def _begun(server: Server, count: int) -> dict[str, float]:
+def _one_by_one(keys: Keys, headers: dict[str, str]) -> dict[str, Any]:
+    request = invoke_request(keys, "tells", headers=headers)
+    return {"host": keys.host, "port": keys.port, "request": encoded(request), "pause": 0.01}
+
+
+def _flooded(folder: Path, options: Options) -> dict[str, Any]:
+    """How soon one function's events start while another's, thousands of slow ones, wait."""
+    place = folder / "flooded"
+    place.mkdir()
+    with (
+        Server(place, environment=EIGHT) as server,
+        Child("event_starts", place) as sender,
+        Child("load", place) as load,
+    ):
+        for name, code in (("tells", TELLS), ("floods", WAITS)):
+            server.create_function(name, options.runtime, {"app.py": code}, "app.handler")
+        question = {**_one_by_one(server.keys, _EVENT_TYPE), "count": FLOODED_STARTS}
+        sender.ask({**question, "count": 10}, ANSWER_SECONDS)
+        alone = sender.ask(question, ANSWER_SECONDS)
+        flood = invoke_request(server.keys, "floods", headers=_EVENT_TYPE)
+        while _figure(server.endpoint, "lamplighter_async_events_queued") < FLOOD:
+            _window(load, server.keys, flood, 8, 0.5)
+        beside = sender.ask(question, ANSWER_SECONDS)
+        waiting = _figure(server.endpoint, "lamplighter_async_events_queued")
+        began = _begun(server, {request_id for request_id, _, _ in (*alone, *beside)})
+    found = {
+        name: percentile(sorted(began[request_id] - begin for request_id, begin, _ in sent), 0.5)
+        for name, sent in (("alone", alone), ("beside", beside))
+    }
+    return {
+        "flood_waiting": waiting,
+        "alone_p50_ms": round(found["alone"] * 1000, 3),
+        "beside_p50_ms": round(found["beside"] * 1000, 3),
+        "ratio": round(found["beside"] / found["alone"], 3),
+    }
+
+
+def _begun(server: Server, wanted: set[str]) -> dict[str, float]:
     """When each request's handler began, as its log says."""
     deadline = time.monotonic() + ANSWER_SECONDS
     found: dict[str, float] = {}
-    while len(found) < count + STARTS and time.monotonic() < deadline:
+    while wanted - found.keys() and time.monotonic() < deadline:
         command = [str(LAMPLIGHTER), "logs", "tells", "-n", "10000", "--data-dir", str(server.data_dir)]
         said = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout
         words = [line.split() for line in said.splitlines() if "BEGAN" in line]
