@@ -132,6 +132,13 @@ async def test_the_options_variable_and_the_wrapper_change_how_java_starts(java:
     assert json.loads((await java.house.invoke({}, name="wrapped")).payload)["option"] == "wrapped"
 
 
+async def test_the_client_is_loaded_from_the_archive_made_at_installation(java: JavaHouse) -> None:
+    java.deploy(INSTALLED[0], environment={"JAVA_TOOL_OPTIONS": "-Xlog:class+load"})
+    await java.house.invoke({})
+    loaded = [line for line in java.house.logs.messages() if "client.AWSLambda source:" in line]
+    assert [line.rpartition("source: ")[2].strip() for line in loaded] == ["shared objects file (top)"]
+
+
 async def test_the_smallest_memory_is_enough_for_java(java: JavaHouse) -> None:
     java.deploy(INSTALLED[0], memory_size=128)
     result = await java.house.invoke({})

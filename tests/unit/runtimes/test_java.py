@@ -10,8 +10,10 @@ import pytest
 from lamplighter.sandboxes.runtimes import interpreters
 from lamplighter.sandboxes.runtimes.identifiers import parse_identifier
 from lamplighter.sandboxes.runtimes.importer import ImportFailed
+from lamplighter.sandboxes.runtimes.java_archive import with_archive
 from lamplighter.sandboxes.runtimes.java_client import java_argv
 from lamplighter.sandboxes.runtimes.java_truststore import write_truststore
+from lamplighter.sandboxes.runtimes.manifest import Manifest
 from lamplighter.sandboxes.runtimes.maven import MavenArtifact, fetch_maven_artifact
 from lamplighter.sandboxes.runtimes.runtime import Runtime, heap_kib
 
@@ -67,6 +69,16 @@ def test_java_is_asked_for_its_version(tmp_path: Path, monkeypatch: pytest.Monke
     assert found is not None
     assert (found.version, found.prefix, found.is_carried) == ("77.0.3", tmp_path.resolve(), False)
     assert interpreters.find_java("78") is None
+
+
+def test_without_the_privileges_for_an_archive_java_starts_without_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "rootfs/tmp").mkdir(parents=True)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    argv = java_argv(parse_identifier("java21"))
+    manifest = Manifest(name="java21", version="21", source="host", argv=argv)
+    assert with_archive(manifest, tmp_path) == manifest
 
 
 def test_no_certificates_make_no_truststore(tmp_path: Path) -> None:

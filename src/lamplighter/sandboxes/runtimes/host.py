@@ -11,6 +11,7 @@ from lamplighter.sandboxes.runtimes import interpreters, java_client, node_clien
 from lamplighter.sandboxes.runtimes.identifiers import Identifier, runtime_environment
 from lamplighter.sandboxes.runtimes.importer import ImportFailed
 from lamplighter.sandboxes.runtimes.interpreters import Interpreter
+from lamplighter.sandboxes.runtimes.java_archive import with_archive
 from lamplighter.sandboxes.runtimes.java_truststore import write_truststore
 from lamplighter.sandboxes.runtimes.manifest import Manifest, ManifestBind
 from lamplighter.sandboxes.runtimes.progress import Progress, Step
@@ -109,7 +110,7 @@ class HostImporter:
         copy_java_configuration(root, identifier.version)
         write_truststore(root)
         java_client.install_java_client(root, cache, identifier, progress)
-        return Manifest(
+        manifest = Manifest(
             name=identifier.name,
             version=found.version,
             source=self.source,
@@ -118,6 +119,8 @@ class HostImporter:
             binds=binds,
             client=java_client.CLIENT,
         )
+        progress(Step(identifier.name, "archiving the client's classes", 0.8))
+        return with_archive(manifest, directory)
 
     def _provided(
         self, identifier: Identifier, directory: Path, _cache: Path, _packages: tuple[str, ...], _progress: Progress

@@ -17,6 +17,7 @@ from lamplighter.sandboxes.runtimes.fetch import run
 from lamplighter.sandboxes.runtimes.host import provided_manifest, refuse_packages
 from lamplighter.sandboxes.runtimes.identifiers import Identifier, runtime_environment
 from lamplighter.sandboxes.runtimes.importer import ImportFailed
+from lamplighter.sandboxes.runtimes.java_archive import with_archive
 from lamplighter.sandboxes.runtimes.java_truststore import write_truststore
 from lamplighter.sandboxes.runtimes.manifest import Manifest
 from lamplighter.sandboxes.runtimes.progress import Progress, Step
@@ -164,7 +165,7 @@ def _java(identifier: Identifier, root: Path, cache: Path, progress: Progress) -
     link(root / "var/lang/bin/java", f"/{release.parent.relative_to(root)}/bin/java")
     write_truststore(root)
     java_client.install_java_client(root, cache, identifier, progress)
-    return Manifest(
+    manifest = Manifest(
         name=identifier.name,
         version=version[1],
         source=DebianImporter.source,
@@ -172,3 +173,5 @@ def _java(identifier: Identifier, root: Path, cache: Path, progress: Progress) -
         env=runtime_environment(identifier),
         client=java_client.CLIENT,
     )
+    progress(Step(identifier.name, "archiving the client's classes", 0.8))
+    return with_archive(manifest, root.parent)
