@@ -50,6 +50,7 @@ class LiveSandbox:
         self._memory_at = float("-inf")
         self._is_closing = False
         self.has_ended = False
+        self.can_freeze = sandbox.can_freeze
         if not is_held:
             self._watch_runtime()
 
@@ -102,10 +103,6 @@ class LiveSandbox:
 
     def limit_cpu(self) -> None:
         self._sandbox.limit_cpu()
-
-    @property
-    def can_freeze(self) -> bool:
-        return self._sandbox.can_freeze
 
     def freeze(self) -> bool:
         """Stop every process inside, wherever it is. False where that is impossible."""
