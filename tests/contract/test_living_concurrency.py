@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,11 @@ CLIENTS = 64
 RESERVED = 4
 # The monotonic clock is the same in every sandbox of a machine.
 CODE = """
-import time
+import os, time
 def handler(event, context):
     begun = time.monotonic()
     time.sleep(event.get("seconds", 0))
-    return [begun, time.monotonic(), context.function_version]
+    return [begun, time.monotonic(), context.function_version, os.environ["AWS_LAMBDA_INITIALIZATION_TYPE"]]
 """
 
 
@@ -77,7 +78,7 @@ async def crowd(server: LiveServer, name: str, served: int) -> list[tuple[int, A
 
 def most_at_once(spans: list[list[Any]]) -> int:
     """How many of the spans of time had a moment in common."""
-    edges = sorted([(begun, 1) for begun, _, _ in spans] + [(ended, -1) for _, ended, _ in spans])
+    edges = sorted([(begun, 1) for begun, *_ in spans] + [(ended, -1) for _, ended, *_ in spans])
     running = most = 0
     for _, step in edges:
         running += step
@@ -98,6 +99,30 @@ def test_a_reservation_is_never_exceeded_by_one_under_many_clients(server: LiveS
         "Reason": "ReservedFunctionConcurrentInvocationLimitExceeded",
         "Type": "User",
         "message": "Rate Exceeded.",
+    }
+
+
+def test_provisioned_environments_serve_first_and_what_spills_over_counts_against_the_reservation(
+    server: LiveServer,
+) -> None:
+    client = create(server, "warm")
+    client.publish_version(FunctionName="warm")
+    client.get_waiter("published_version_active").wait(FunctionName="warm", Qualifier="1", WaiterConfig=PATIENCE)
+    client.put_function_concurrency(FunctionName="warm", ReservedConcurrentExecutions=3)
+    at = {"FunctionName": "warm", "Qualifier": "1"}
+    client.put_provisioned_concurrency_config(**at, ProvisionedConcurrentExecutions=2)
+    deadline = time.monotonic() + 60
+    while client.get_provisioned_concurrency_config(**at)["Status"] != "READY":
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+    answers = asyncio.run(crowd(server, "warm:1", 60))
+
+    served = [told for status, told in answers if status == 200]
+    assert most_at_once(served) == 3
+    assert {told[3] for told in served} == {"provisioned-concurrency", "on-demand"}
+    assert {told["Reason"] for status, told in answers if status == 429} == {
+        "ReservedFunctionConcurrentInvocationLimitExceeded"
     }
 
 
