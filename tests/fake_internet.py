@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import ctypes
 import os
+import shutil
 import socket
 import subprocess
 import threading
@@ -28,6 +29,13 @@ SECONDS = 60.0
 _CLONE_NEWNET = 0x40000000
 _LIBC = ctypes.CDLL(None, use_errno=True)
 T = TypeVar("T")
+PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+_ENVIRONMENT = {**os.environ, "PATH": PATH}
+
+
+def has_programs() -> bool:
+    """Whether the world can be built, and ruled."""
+    return all(shutil.which(program, path=PATH) for program in ("nft", "ip", "nsenter", "unshare"))
 
 
 @dataclass
@@ -48,6 +56,7 @@ class World:
             capture_output=True,
             text=True,
             check=True,
+            env=_ENVIRONMENT,
         )
         return told.stdout
 
@@ -96,7 +105,9 @@ def fake_internet() -> Iterator[World]:
 def namespace() -> Iterator[int]:
     """A process that holds a network namespace of its own; its number."""
     command = "ip link set lo up; echo; exec sleep 600 >&2"
-    with subprocess.Popen(["unshare", "--net", "sh", "-c", command], stdout=subprocess.PIPE) as holder:
+    with subprocess.Popen(
+        ["unshare", "--net", "sh", "-c", command], stdout=subprocess.PIPE, env=_ENVIRONMENT
+    ) as holder:
         assert holder.stdout is not None
         try:
             assert holder.stdout.readline(), "unshare failed"
@@ -118,7 +129,7 @@ def _lay_cable(host: int, internet: int) -> None:
         f"{inside} ip route add default via 203.0.113.1",
         f"{inside} sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward'",
     ]
-    subprocess.run(["sh", "-ec", "\n".join(commands)], check=True)
+    subprocess.run(["sh", "-ec", "\n".join(commands)], check=True, env=_ENVIRONMENT)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What a test run could leave on the machine: processes, mounts, control groups, network namespaces, files.
+"""What a test run could leave on the machine: processes, mounts, control groups, network devices and rules, files.
 
 Linux only. Looks at names that are ours; what other programs do meanwhile is none of its business.
 """
@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import stat
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -70,7 +71,7 @@ def end_orphans() -> list[str]:
 
 def snapshot(marks: tuple[str, ...]) -> frozenset[str]:
     """The things on this machine whose names carry one of `marks`."""
-    found = (*_mounts(), *_control_groups(marks), *_files())
+    found = (*_mounts(), *_control_groups(marks), *_files(), *_network())
     return frozenset(f"{kind} {name}" for kind, name in found if any(mark in name for mark in marks))
 
 
@@ -90,6 +91,17 @@ def _control_groups(marks: tuple[str, ...]) -> Iterator[tuple[str, str]]:
         yield "cgroup", folder
         if any(mark in folder for mark in marks):
             below.clear()  # its parts go with it
+
+
+def _network() -> Iterator[tuple[str, str]]:
+    for device in Path("/sys/class/net").glob("lamp-*"):
+        yield "device", f"lamplighter's {device.name}"
+    nft = shutil.which("nft", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    if nft is not None and os.geteuid() == 0:
+        for line in subprocess.run(
+            [nft, "list", "tables"], capture_output=True, text=True, check=False
+        ).stdout.splitlines():
+            yield "firewall", line
 
 
 def _files() -> Iterator[tuple[str, str]]:

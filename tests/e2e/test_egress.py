@@ -2,7 +2,6 @@
 
 import io
 import json
-import shutil
 import zipfile
 from collections.abc import Iterator
 from typing import Any
@@ -13,12 +12,12 @@ from lamplighter.sandboxes.runtimes.commands import ensure
 from lamplighter.sandboxes.runtimes.directory import RuntimeDirectory
 from tests.contract.live_server import LiveServer, start_server
 from tests.e2e.function_house import RUNTIMES, is_root
-from tests.fake_internet import HOST, PUBLIC, RESOLVER, World, fake_internet, in_network
+from tests.fake_internet import HOST, PUBLIC, RESOLVER, World, fake_internet, has_programs, in_network
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not is_root(), reason="needs root: network devices and firewall rules"),
-    pytest.mark.skipif(shutil.which("nft") is None or shutil.which("ip") is None, reason="needs nft and ip"),
+    pytest.mark.skipif(not has_programs(), reason="needs nft, ip, nsenter and unshare"),
 ]
 
 CODE = """

@@ -5,7 +5,6 @@ Everything happens in network namespaces that play the machine and the internet.
 
 import errno
 import json
-import shutil
 import socket
 import subprocess
 import sys
@@ -21,13 +20,13 @@ import pytest
 from lamplighter.sandboxes.namespaces.driver import NamespaceDriver
 from lamplighter.sandboxes.network import Network, NetworkRefused, open_network
 from lamplighter.sandboxes.network_plan import API_PORT, SERVICES, EgressPolicy, read_openings
-from tests.fake_internet import HOST, HOST_PORT, PRIVATE, PUBLIC, RESOLVER, SECONDS, World, fake_internet
+from tests.fake_internet import HOST, HOST_PORT, PRIVATE, PUBLIC, RESOLVER, SECONDS, World, fake_internet, has_programs
 from tests.live_sandboxes import PYTHON, House, is_root, read_line, state_directory
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not is_root(), reason="needs root: network devices and firewall rules"),
-    pytest.mark.skipif(shutil.which("nft") is None or shutil.which("ip") is None, reason="needs nft and ip"),
+    pytest.mark.skipif(not has_programs(), reason="needs nft, ip, nsenter and unshare"),
 ]
 
 # Each attempt on a thread of its own: refused ones are told at once, dropped ones take the whole time.

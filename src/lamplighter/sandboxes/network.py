@@ -45,6 +45,11 @@ class NetworkRefused(SandboxFailed):
     """The egress policy cannot be carried out on this machine; says what is missing."""
 
 
+def _path() -> str:
+    """Where programs for administrators lie, too."""
+    return f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+
+
 def lacks_for(policy: EgressPolicy) -> str:
     """What this machine lacks for the policy, as a sentence; empty when nothing."""
     if not policy.needs_gateway:
@@ -52,7 +57,7 @@ def lacks_for(policy: EgressPolicy) -> str:
     if os.geteuid() != 0:
         return "egress needs root, to make network devices and firewall rules"
     for program, package in (("nft", "nftables"), ("ip", "iproute2")):
-        if shutil.which(program) is None:
+        if shutil.which(program, path=_path()) is None:
             return f"egress needs {program} (apt-get install {package})"
     if policy.is_connected and _FORWARDING.read_text().strip() == "0":
         return "egress needs the host to forward packets (sysctl -w net.ipv4.ip_forward=1)"
@@ -105,6 +110,7 @@ class Network:
                 *(sys.executable, "-I", "-S", "-c", _BOOT, str(_PACKAGE_ROOT), *arguments),
                 pass_fds=(theirs.fileno(),),
                 stdin=asyncio.subprocess.DEVNULL,
+                env={**os.environ, "PATH": _path()},
             )
         network = cls(policy, process, ours)
         await network._wait_ready()  # its own
