@@ -21,6 +21,7 @@ from lamplighter.observability.log_reader import log_files, named_directories
 
 _BLOCK = 4096
 _REMEMBERED_STREAMS = 20_000
+_KEPT_OPEN = 64
 _KEPT_SHARE = 0.8
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -38,14 +39,31 @@ class LogPolicy:
     waiting_bytes: int = 64 * MIB
 
 
+class _OpenFile:
+    """A file that was appended to: finding and opening it again would cost more than to write a flush's lines."""
+
+    __slots__ = ("descriptor", "group", "number")
+
+    def __init__(self, group: Path, stream: str, number: int) -> None:
+        self.group = group
+        self.number = number
+        path = stream_file(group, stream, number)
+        try:
+            self.descriptor = os.open(path, _APPEND, 0o600)
+        except FileNotFoundError:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.descriptor = os.open(path, _APPEND, 0o600)
+
+
 class LogFiles:
-    """The files below one directory."""
+    """The files below one directory. The last ones written are kept open, until `close`."""
 
     def __init__(self, root: Path, policy: LogPolicy) -> None:
         self._root = root
         self._policy = policy
         self._file_bytes = min(policy.file_bytes, policy.group_bytes // 4, policy.total_bytes // 4)
         self._numbers: dict[LogStreamKey, int] = {}
+        self._open_files: dict[LogStreamKey, _OpenFile] = {}
         self._usage: dict[Path, int] = {}
         self._total = 0
         self.dropped = 0
@@ -71,43 +89,53 @@ class LogFiles:
     def delete_group(self, account_id: str, region: str, group: str) -> bool:
         """Whether there was such a group."""
         directory = group_directory(self._root, account_id, region, group)
+        self._close_group(directory)
         self._note_usage(directory, 0)
         existed = directory.is_dir()
         shutil.rmtree(directory, ignore_errors=True)
         return existed
 
     def _append_stream(self, key: LogStreamKey, data: bytes) -> bool:
-        group = group_directory(self._root, key.account_id, key.region, key.group)
-        number = self._numbers.get(key, 0)
         try:
-            descriptor, size, number = self._open(group, key.stream, number, len(data))
+            file, size = self._file_for(key, len(data))
         except OSError:
             return False
-        self._remember(key, number)
-        try:
-            written = _write_all(descriptor, data, size)
-        finally:
-            os.close(descriptor)
+        written = _write_all(file.descriptor, data, size)
         if written:
+            group = file.group
             grown = _occupied(size + len(data)) - (_occupied(size) if size else 0)
             self._note_usage(group, self._usage.get(group, 0) + grown)
             self._enforce(group)
         return written
 
-    def _open(self, group: Path, stream: str, number: int, length: int) -> tuple[int, int, int]:
-        """The file to append to, its size and its number: a new one when the last is full."""
+    def _file_for(self, key: LogStreamKey, length: int) -> tuple[_OpenFile, int]:
+        """The file to append to and its size: a new one when the last is full or somebody has removed it."""
+        file = self._open_files.pop(key, None)
+        if file is None:
+            group = group_directory(self._root, key.account_id, key.region, key.group)
+            file = _OpenFile(group, key.stream, self._numbers.get(key, 0))
         while True:
-            path = stream_file(group, stream, number)
-            try:
-                descriptor = os.open(path, _APPEND, 0o600)
-            except FileNotFoundError:
-                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                descriptor = os.open(path, _APPEND, 0o600)
-            size = os.fstat(descriptor).st_size
-            if size == 0 or size + length <= self._file_bytes:
-                return descriptor, size, number
-            os.close(descriptor)
-            number += 1
+            status = os.fstat(file.descriptor)
+            size = status.st_size
+            if status.st_nlink and (size == 0 or size + length <= self._file_bytes):
+                break
+            os.close(file.descriptor)
+            file = _OpenFile(file.group, key.stream, file.number + 1 if status.st_nlink else file.number)
+        if len(self._open_files) >= _KEPT_OPEN:
+            os.close(self._open_files.pop(next(iter(self._open_files))).descriptor)
+        self._open_files[key] = file
+        self._remember(key, file.number)
+        return file, size
+
+    def _close_group(self, group: Path) -> None:
+        """Let go of its files, or the disk would not get back what is removed."""
+        for key in [key for key, file in self._open_files.items() if file.group == group]:
+            os.close(self._open_files.pop(key).descriptor)
+
+    def close(self) -> None:
+        for file in self._open_files.values():
+            os.close(file.descriptor)
+        self._open_files.clear()
 
     def _remember(self, key: LogStreamKey, number: int) -> None:
         self._numbers.pop(key, None)
@@ -128,6 +156,7 @@ class LogFiles:
 
     def _trim(self, group: Path, target: int) -> None:
         """Remove the files written longest ago until `target` bytes are left."""
+        self._close_group(group)
         files = sorted(log_files(group), key=lambda pair: pair[1].st_mtime_ns)
         usage = sum(_occupied(status.st_size) for _, status in files)
         for file, status in files:

@@ -193,3 +193,4 @@ class LogStore:
                 self._done += item.size
             else:
                 item()
+        self._files.close()

@@ -218,6 +218,29 @@ async def test_deleted_group_is_gone_and_can_begin_anew(logs: LogStore) -> None:
     assert messages(await logs.tail(ACCOUNT, REGION, GROUP, 10)) == ["new"]
 
 
+async def test_a_file_removed_by_somebody_else_begins_anew(logs: LogStore, tmp_path: Path) -> None:
+    writer = logs.open(ACCOUNT, REGION, GROUP, STREAM)
+    writer.write(1, "old")
+    await logs.flush()
+    (file,) = files_below(tmp_path)
+    file.unlink()
+
+    writer.write(2, "new")
+
+    assert messages(await logs.tail(ACCOUNT, REGION, GROUP, 10)) == ["new"]
+
+
+async def test_more_streams_than_are_kept_open_lose_nothing(logs: LogStore) -> None:
+    writers = [logs.open(ACCOUNT, REGION, GROUP, f"stream-{number}") for number in range(150)]
+    for turn in range(2):
+        for writer in writers:
+            writer.write(turn, f"{turn}")
+        await logs.flush()
+
+    counted = [messages(list(logs.reader.events(ACCOUNT, REGION, GROUP, writer.key.stream))) for writer in writers]
+    assert counted == [["0", "1"]] * 150
+
+
 async def test_what_finds_no_room_is_dropped_and_counted(tmp_path: Path) -> None:
     store = LogStore(tmp_path, LogPolicy(low_water_bytes=1 << 62))
     writer = store.open(ACCOUNT, REGION, GROUP, STREAM)
