@@ -144,6 +144,15 @@ def test_a_replacement_killed_between_its_renames_returns_the_old_runtime(tmp_pa
     assert entries(tmp_path) == ["python3.12"]
 
 
+def test_a_runtime_is_made_anew_from_the_source_it_came_from(tmp_path: Path) -> None:
+    directory = directory_of(tmp_path, FolderImporter("host"), FolderImporter("debian"))
+    assert directory.add("python3.12").source == "host"
+    assert directory.add("python3.12", "debian").source == "debian"
+    assert directory.add("python3.12").source == "debian"
+    directory.remove("python3.12")
+    assert directory.add("python3.12").source == "host"
+
+
 def test_a_runtime_directory_put_there_by_hand_is_used(tmp_path: Path) -> None:
     own = tmp_path / "dotnet8"
     (own / "rootfs").mkdir(parents=True)

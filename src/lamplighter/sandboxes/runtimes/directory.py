@@ -92,7 +92,11 @@ class RuntimeDirectory:
         packages: tuple[str, ...] | None = None,
         progress: Progress = ignore,
     ) -> Runtime:
-        """Install (or replace) a runtime; `packages` come on top of the usual ones. Raises ImportFailed."""
+        """Install (or replace) a runtime; `packages` come on top of the usual ones. Raises ImportFailed.
+
+        Unless a source is named, one that is installed already is made anew from its own: who has built a root
+        filesystem from Debian packages keeps it.
+        """
         identifier = parse_identifier(name)
         with self._alone():
             building = Path(tempfile.mkdtemp(prefix=_BUILDING, dir=self._path))
@@ -130,6 +134,7 @@ class RuntimeDirectory:
         if source != AUTOMATIC and source not in importers:
             raise ImportFailed(f"there is no source {source!r} of runtimes; there are: {', '.join(importers)}")
         chosen = list(importers.values()) if source == AUTOMATIC else [importers[source]]
+        chosen.sort(key=lambda importer: importer.source != self._source_of(identifier.name))
         cache = self._path / _CACHE
         cache.mkdir(exist_ok=True)
         wanted = (*usual_packages(identifier), *(packages or ()))
@@ -145,6 +150,13 @@ class RuntimeDirectory:
             _open_to_others(building)
             return
         raise ImportFailed(f"{identifier.name} could not be installed. " + "; ".join(reasons))
+
+    def _source_of(self, name: str) -> str:
+        """Where the installed runtime came from; empty when there is none."""
+        try:
+            return manifests.decode((self._path / name / manifests.FILE_NAME).read_bytes()).source
+        except (OSError, manifests.ManifestRefused):
+            return ""
 
     def _settle(self, building: Path, name: str) -> None:
         # A rename alone is atomic but not durable: without the sync a power cut could leave empty files behind it.

@@ -113,16 +113,16 @@ def _sha512(path: Path) -> str:
         return base64.b64encode(hashlib.file_digest(file, "sha512").digest()).decode()
 
 
-def unpack(archive: Path, target: Path, members: tuple[str, ...] = ()) -> None:
+def unpack(archive: Path, target: Path, members: tuple[str, ...] = (), *, leading: bool = True) -> None:
     """Unpack an npm archive without its leading `package/`; only paths starting with one of `members`, if given.
 
-    Such an archive holds regular files only, as npm packs it. Debian 12's Python has no extraction filters, so anything
-    else, and whatever would leave `target`, is refused here.
+    With `leading` false there is no such folder to leave out. Such an archive holds regular files only. Debian 12's
+    Python has no extraction filters, so anything else, and whatever would leave `target`, is refused here.
     """
     target.mkdir(parents=True, exist_ok=True)
     with tarfile.open(archive) as tar:
         for member in tar:
-            inner = member.name.partition("/")[2]
+            inner = member.name.partition("/")[2] if leading else member.name
             if not inner or member.isdir() or (members and not inner.startswith(members)):
                 continue
             content = tar.extractfile(member) if member.isreg() else None

@@ -22,6 +22,7 @@ from lamplighter.sandboxes.runtimes.python_client import (
     install_python_client,
     python_argv,
 )
+from lamplighter.sandboxes.runtimes.ruby_client import install_ruby_client, ruby_argv
 from lamplighter.sandboxes.runtimes.skeleton import (
     copy_host_configuration,
     copy_java_configuration,
@@ -41,7 +42,13 @@ class HostImporter:
     def build(
         self, identifier: Identifier, directory: Path, cache: Path, packages: tuple[str, ...], progress: Progress
     ) -> Manifest:
-        builders = {"python": self._python, "nodejs": self._node, "java": self._java, "provided": self._provided}
+        builders = {
+            "python": self._python,
+            "nodejs": self._node,
+            "java": self._java,
+            "ruby": self._ruby,
+            "provided": self._provided,
+        }
         builder = builders.get(identifier.family)
         if builder is None:
             raise ImportFailed(f"{identifier.name} cannot be made from this machine's own interpreters")
@@ -122,6 +129,17 @@ class HostImporter:
         progress(Step(identifier.name, "archiving the client's classes", 0.8))
         return with_archive(manifest, directory)
 
+    def _ruby(
+        self, identifier: Identifier, directory: Path, cache: Path, packages: tuple[str, ...], progress: Progress
+    ) -> Manifest:
+        found = interpreters.find_ruby(identifier.version)
+        if found is None:
+            raise ImportFailed(f"no Ruby {identifier.version} was found on this machine")
+        root = directory / "rootfs"
+        binds = _make_root(directory) + _bind_interpreter(found, root, ("ruby",))
+        client = install_ruby_client(root, cache, packages, identifier, progress)
+        return ruby_manifest(identifier, self.source, found.version, client, binds)
+
     def _provided(
         self, identifier: Identifier, directory: Path, _cache: Path, _packages: tuple[str, ...], _progress: Progress
     ) -> Manifest:
@@ -130,8 +148,23 @@ class HostImporter:
 
 
 def refuse_packages(identifier: Identifier, packages: tuple[str, ...]) -> None:
-    if packages and identifier.family != "python":
+    if packages and identifier.family not in ("python", "ruby"):
         raise ImportFailed("extra packages can be added to Python runtimes only")
+
+
+def ruby_manifest(
+    identifier: Identifier, source: str, version: str, client: str, binds: tuple[ManifestBind, ...] = ()
+) -> Manifest:
+    """A Ruby runtime: the same for every source."""
+    return Manifest(
+        name=identifier.name,
+        version=version,
+        source=source,
+        argv=ruby_argv(),
+        env=runtime_environment(identifier),
+        binds=binds,
+        client=client,
+    )
 
 
 def provided_manifest(

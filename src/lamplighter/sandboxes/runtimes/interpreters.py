@@ -90,6 +90,18 @@ def find_java(major: str) -> Interpreter | None:
     return None
 
 
+def find_ruby(version: str) -> Interpreter | None:
+    """The system's Ruby `3.x`. Those of version switchers know the place they were installed at and cannot be moved."""
+    for name in (f"ruby{version}", "ruby"):
+        candidate = Path("/usr/bin") / name
+        if candidate.exists():
+            answer = _ask([str(candidate), "-e", "print RUBY_VERSION"])
+            found = Interpreter(answer, Path("/usr"), candidate.resolve())
+            if answer.startswith(version + ".") and _is_readable(found):
+                return found
+    return None
+
+
 def _java_homes() -> Iterator[Path]:
     if "JAVA_HOME" in os.environ:
         yield Path(os.environ["JAVA_HOME"])

@@ -14,7 +14,7 @@ from lamplighter.sandboxes.runtimes import java_client, node_client
 from lamplighter.sandboxes.runtimes.debian.apt import Apt
 from lamplighter.sandboxes.runtimes.debian.releases import recipe_for
 from lamplighter.sandboxes.runtimes.fetch import run
-from lamplighter.sandboxes.runtimes.host import provided_manifest, refuse_packages
+from lamplighter.sandboxes.runtimes.host import provided_manifest, refuse_packages, ruby_manifest
 from lamplighter.sandboxes.runtimes.identifiers import Identifier, runtime_environment
 from lamplighter.sandboxes.runtimes.importer import ImportFailed
 from lamplighter.sandboxes.runtimes.java_archive import with_archive
@@ -28,6 +28,7 @@ from lamplighter.sandboxes.runtimes.python_client import (
     install_python_client,
     python_argv,
 )
+from lamplighter.sandboxes.runtimes.ruby_client import install_ruby_client
 from lamplighter.sandboxes.runtimes.skeleton import copy_certificates, link, link_certificates, make_skeleton
 
 _JAVA_VERSION = re.compile(r'^JAVA_VERSION="(.+)"$', re.MULTILINE)
@@ -65,6 +66,8 @@ class DebianImporter:
             return _node(identifier, root, cache, progress)
         if identifier.family == "java":
             return _java(identifier, root, cache, progress)
+        if identifier.family == "ruby":
+            return _ruby(identifier, root, cache, packages, progress)
         return provided_manifest(identifier, directory, self.source)
 
 
@@ -175,3 +178,13 @@ def _java(identifier: Identifier, root: Path, cache: Path, progress: Progress) -
     )
     progress(Step(identifier.name, "archiving the client's classes", 0.8))
     return with_archive(manifest, root.parent)
+
+
+def _ruby(identifier: Identifier, root: Path, cache: Path, packages: tuple[str, ...], progress: Progress) -> Manifest:
+    link(root / "var/lang/bin/ruby", f"/usr/bin/ruby{identifier.version}")
+    # Its own directories are named by the interface version, the release by its library.
+    library = next((root / "usr/lib").glob(f"*/libruby-{identifier.version}.so.{identifier.version}.*"), None)
+    if library is None:
+        raise ImportFailed(f"the unpacked Ruby {identifier.version} has no library")
+    client = install_ruby_client(root, cache, packages, identifier, progress)
+    return ruby_manifest(identifier, DebianImporter.source, library.name.rpartition(".so.")[2], client)
