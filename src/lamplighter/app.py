@@ -41,6 +41,7 @@ from lamplighter.kernel.ids import Ids, RandomIds
 from lamplighter.kernel.limits import Limits
 from lamplighter.observability.logs import LogStore
 from lamplighter.resources.functions.model import FunctionConfiguration
+from lamplighter.resources.functions.rules import takes_snapshot
 from lamplighter.sandboxes.drivers import open_driver
 from lamplighter.sandboxes.file_systems import FileSystems
 from lamplighter.sandboxes.network import Network, open_network
@@ -86,10 +87,11 @@ class Data:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compute:
-    """Where functions run. `warm` readies what a version needs before its first invoke."""
+    """Where functions run. `initialise` readies what a version needs before its first invoke."""
 
     pools: EnvironmentPools
-    warm: Callable[[FunctionConfiguration], Awaitable[None]]
+    initialise: Callable[[FunctionConfiguration], Awaitable[None]]
+    version_changed: Callable[[str, str | None], None]
 
 
 def serve(configuration: Configuration, ready: Ready) -> None:
@@ -169,9 +171,7 @@ def _build_compute(base: Base, data: Data, driver: SandboxDriver, stack: AsyncEx
     stack.push_async_callback(logs.close)
     runtimes = RuntimesOnDemand(RuntimeDirectory(configuration.runtimes_dir))
     stack.push_async_callback(runtimes.close)
-    images = configuration.data_dir / "sandboxes" / "images"
-    starts = FastStarts(driver, images, base.ids, has_zygotes=configuration.zygotes)
-    stack.push_async_callback(starts.close)
+    starts = _build_fast_starts(base, driver, logs, stack)
     blueprints = Blueprints(
         runtimes,
         data.packages,
@@ -184,6 +184,11 @@ def _build_compute(base: Base, data: Data, driver: SandboxDriver, stack: AsyncEx
             await runtimes.ensure(function.runtime)
             with contextlib.suppress(RuntimeMissing):
                 starts.warm(function.account_id, runtimes.get(function.runtime))
+
+    async def initialise(function: FunctionConfiguration) -> None:
+        await warm(function)
+        if takes_snapshot(function):
+            await starts.initialise(await blueprints.prepare(function))
 
     async def prepare(function: FunctionConfiguration) -> Blueprint:
         await warm(function)
@@ -199,7 +204,21 @@ def _build_compute(base: Base, data: Data, driver: SandboxDriver, stack: AsyncEx
         ids=base.ids,
     )
     stack.push_async_callback(pools.close, configuration.drain_seconds)
-    return Compute(pools=pools, warm=warm)
+    return Compute(pools=pools, initialise=initialise, version_changed=starts.version_changed)
+
+
+def _build_fast_starts(base: Base, driver: SandboxDriver, logs: LogStore, stack: AsyncExitStack) -> FastStarts:
+    starts = FastStarts(
+        driver,
+        base.configuration.data_dir / "sandboxes" / "images",
+        logs=logs,
+        clock=base.clock,
+        ids=base.ids,
+        limits=base.limits,
+        has_zygotes=base.configuration.zygotes,
+    )
+    stack.push_async_callback(starts.close)
+    return starts
 
 
 def _pool_settings(configuration: Configuration) -> PoolSettings:
@@ -224,12 +243,13 @@ def _build_control(base: Base, data: Data, compute: Compute, client: AwsClient) 
             link_secret=open_secret(base.configuration.data_dir / "link-secret", base.ids),
             objects=S3Objects(client, place) if client.has("s3") else None,
             roles=IamRoles(client) if client.has("iam") else None,
-            warm=compute.warm,
+            initialise=compute.initialise,
             url_domain=base.configuration.function_url_domain,
             environments=compute.pools,
         )
     )
     control.directory.subscribe(compute.pools.version_changed)
+    control.directory.subscribe(compute.version_changed)
     return control
 
 

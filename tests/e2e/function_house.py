@@ -8,7 +8,7 @@ import dataclasses
 import hashlib
 import json
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,7 @@ from lamplighter.environments.pools import EnvironmentPools, PoolSettings
 from lamplighter.invocation.door import Invocation
 from lamplighter.invocation.request import InvokeRequest, InvokeResult, ResolvedFunction
 from lamplighter.kernel.ids import RandomIds
+from lamplighter.kernel.limits import Limits
 from lamplighter.resources.functions.model import CodeReference, FunctionConfiguration
 from lamplighter.sandboxes.drivers import open_driver
 from lamplighter.sandboxes.runtimes.commands import ensure
@@ -163,6 +164,7 @@ async def open_house(
     driver: SandboxDriver | None = None,
     runtimes: tuple[str, ...] = ("python3.11",),
     equip: Callable[[Blueprint], Blueprint] = lambda blueprint: blueprint,
+    limits: Limits | None = None,
     **settings: Any,
 ) -> AsyncIterator[FunctionHouse]:
     """A house on the strongest driver of this machine (or `driver`); everything is gone afterwards.
@@ -179,16 +181,9 @@ async def open_house(
     for place in (directory, packages):
         place.chmod(0o755)
     logs, functions = KeptLogs(), KnownFunctions()
-    blueprints = Blueprints(known_runtimes, UnpackedPackages(packages))
-
-    async def prepare(configuration: FunctionConfiguration) -> Blueprint:
-        return equip(await blueprints.prepare(configuration))
-
+    prepare = _equipped(Blueprints(known_runtimes, UnpackedPackages(packages)), equip)
     pools = EnvironmentPools(
-        driver=chosen,
-        logs=logs,
-        prepare=prepare,
-        settings=PoolSettings(**settings),
+        driver=chosen, logs=logs, prepare=prepare, settings=PoolSettings(**settings), limits=limits
     )
     house = FunctionHouse(packages, chosen, logs, functions, pools, Invocation(functions, pools))
     try:
@@ -197,6 +192,15 @@ async def open_house(
         await pools.close()
         if driver is None:
             await chosen.close()
+
+
+def _equipped(
+    blueprints: Blueprints, equip: Callable[[Blueprint], Blueprint]
+) -> Callable[[FunctionConfiguration], Awaitable[Blueprint]]:
+    async def prepare(configuration: FunctionConfiguration) -> Blueprint:
+        return equip(await blueprints.prepare(configuration))
+
+    return prepare
 
 
 async def until(condition: Any, seconds: float = 10.0) -> None:

@@ -14,10 +14,9 @@ import pytest
 import pytest_asyncio
 
 from lamplighter.environments.fast_starts import FastStarts
-from lamplighter.kernel.ids import RandomIds
 from lamplighter.sandboxes.drivers import open_driver
 from lamplighter.sandboxes.runtimes.directory import RuntimeDirectory
-from tests.e2e.function_house import ACCOUNT, RUNTIMES, FunctionHouse, is_root, open_house, until
+from tests.e2e.function_house import ACCOUNT, RUNTIMES, FunctionHouse, KeptLogs, is_root, open_house, until
 from tests.live_sandboxes import link_launcher
 
 pytestmark = [
@@ -52,7 +51,7 @@ async def zygotic(
 ) -> AsyncIterator[Zygotic]:
     link_launcher(directory / "sandboxes")
     driver = await open_driver("namespaces", directory / "sandboxes")
-    starts = FastStarts(driver, images or directory / "images", RandomIds(), has_zygotes=has_zygotes)
+    starts = FastStarts(driver, images or directory / "images", logs=KeptLogs(), has_zygotes=has_zygotes)
     (directory / "house").mkdir()
     os.chmod(directory, 0o755)  # noqa: PTH101, S103  # sandboxes go through it
     try:

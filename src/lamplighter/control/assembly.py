@@ -15,6 +15,7 @@ from lamplighter.control.mapping_reconciler import MappingReconciler
 from lamplighter.control.operations import build_operations
 from lamplighter.control.plane import ControlPlane
 from lamplighter.control.provisioning import NoEnvironments, ProvisionedEnvironments, Provisioning
+from lamplighter.environments.snap_start import InitFailed
 from lamplighter.control.reconciler import CodeUnusable, Prepare, Reconciler, SettlingTimes
 from lamplighter.control.roles import Roles, UnknownRoles
 from lamplighter.kernel.ids import Ids
@@ -24,6 +25,8 @@ from lamplighter.resources.functions.model import FunctionConfiguration
 from lamplighter.resources.functions.names import LATEST
 from lamplighter.resources.functions.table import capacity_provider_of, get_usage
 from lamplighter.resources.provisioned_concurrency.table import claimed_concurrency
+from lamplighter.sandboxes.runtimes.runtime import RuntimeMissing
+from lamplighter.sandboxes.sandbox import SandboxFailed
 from lamplighter.storage.blobs import BlobStore
 from lamplighter.storage.packages import PackageStore
 from lamplighter.storage.storage import Storage
@@ -35,7 +38,7 @@ _NO_INSTANCES = "This server has no managed instances: the capacity provider can
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlParts:
     """What the control plane is built from. `link_secret` signs download links; `times` None means our own pace.
-    `warm` prepares what the data plane would otherwise do at the first invoke; it never refuses.
+    `initialise` prepares what the data plane would otherwise do at the first invoke, and initialises a version with SnapStart.
     """
 
     storage: Storage
@@ -47,7 +50,7 @@ class ControlParts:
     objects: ObjectSource | None = None
     roles: Roles | None = None
     times: SettlingTimes | None = None
-    warm: Callable[[FunctionConfiguration], Awaitable[None]] | None = None
+    initialise: Callable[[FunctionConfiguration], Awaitable[None]] | None = None
     url_domain: str | None = None
     environments: ProvisionedEnvironments | None = None
 
@@ -123,7 +126,19 @@ def _preparation(parts: ControlParts) -> Prepare:
                 await parts.packages.unpack(digest)
         except PackageRefused as refused:
             raise CodeUnusable(str(refused)) from refused
-        if parts.warm is not None:
-            await parts.warm(configuration)
+        if parts.initialise is not None:
+            await _initialise(parts.initialise, configuration)
 
     return prepare
+
+
+async def _initialise(initialise: Prepare, configuration: FunctionConfiguration) -> None:
+    """What is expected of a version with SnapStart before it is Active; others are merely readied."""
+    try:
+        await initialise(configuration)
+    except InitFailed as failed:
+        raise CodeUnusable(str(failed), failed.code) from failed
+    except RuntimeMissing as missing:
+        raise CodeUnusable(str(missing), "InvalidRuntime") from missing
+    except SandboxFailed as failed:
+        raise CodeUnusable(str(failed), "InternalError") from failed

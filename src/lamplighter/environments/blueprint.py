@@ -18,11 +18,12 @@ from lamplighter.environments.variables import RUNTIME_API_ADDRESS, Credentials,
 from lamplighter.kernel.limits import Limits
 from lamplighter.resources.functions.model import FunctionConfiguration
 from lamplighter.sandboxes.file_systems import FileSystems
-from lamplighter.sandboxes.memory_images.images import MemoryImage
+from lamplighter.sandboxes.memory_images.images import MemoryImage, MemoryImages
 from lamplighter.sandboxes.runtimes.runtime import Runtime
 from lamplighter.sandboxes.sandbox import Bind, ProcessExit, SandboxSpec
 
 ON_DEMAND = "on-demand"
+SNAP_START = "snap-start"
 _MIB = 1024 * 1024
 _VAR_TASK = "/var/task"
 _BOOTSTRAPS = ("/var/task/bootstrap", "/opt/bootstrap")
@@ -56,8 +57,18 @@ class Blueprint:
     initialization_type: str = ON_DEMAND
     extensions: tuple[str, ...] = ()
     image: MemoryImage | None = None  # what the runtime is made of, instead of a start from nothing
+    taking: MemoryImages | None = None  # SnapStart: its own image is to be taken once it is initialised
     file_systems: tuple[Bind, ...] = ()
     server_env: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_template(self) -> bool:
+        return self.taking is not None
+
+    @property
+    def is_restored(self) -> bool:
+        """Whether the function itself is initialised in the image already."""
+        return self.image is not None and self.initialization_type == SNAP_START
 
     @property
     def subject(self) -> Subject:
@@ -153,6 +164,8 @@ class Blueprint:
             is_held=bool(self.extensions),
             is_connected=True,
         )
+        if self.taking is not None:
+            return self.taking.taking(spec, self.runtime.argv[0], "snap-start", configuration.handler or "")
         return spec if self.image is None else self.image.applied(spec, configuration.handler or "")
 
 

@@ -6,6 +6,7 @@ many environments there are.
 
 import asyncio
 import math
+import socket
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -73,6 +74,14 @@ class Platform:
     freezer: Freezer
 
 
+class RestoreFailed(Exception):
+    """An environment could not be made of its version's image: an after-restore hook failed, or took too long."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.message or fault.error_type)
+        self.fault = fault
+
+
 class Environment:
     """Begins in STARTING; `initialise` once, then `invoke` whenever it is READY, until `shut_down` or an accident."""
 
@@ -95,6 +104,7 @@ class Environment:
         self._started = 0.0
         self._deadline_ms = 0
         self._init_ms: float | None = None
+        self._restore_ms: float | None = None
         self._memory_mib = 0
         self._companions: Companions | None = None
         self._has_extensions = False
@@ -114,8 +124,18 @@ class Environment:
 
         After a fault the environment can still take one invoke, which starts it again. Raises SandboxFailed.
         """
+        if self._blueprint.is_restored:
+            await self._restore()
+            return None
         self._journal.log_init_start()
         return await self._initialise("init", self._blueprint.init_seconds(self._platform.limits))
+
+    async def _restore(self) -> None:
+        """SnapStart: the process is made of the image of an initialised one. Raises RestoreFailed."""
+        self._journal.restore_started()
+        fault = await self._initialise("restore", self._platform.limits.restore_timeout_seconds)
+        if fault is not None:
+            raise RestoreFailed(fault)
 
     async def _initialise(self, phase: str, limit_seconds: float) -> Fault | None:
         self._phase = phase
@@ -124,6 +144,7 @@ class Environment:
         duration_ms = (self._clock.monotonic() - started) * 1000
         if fault is None:
             self._init_ms = duration_ms if phase == "init" else None
+            self._restore_ms = duration_ms if phase == "restore" else None
             self._end_init(duration_ms, None)
             return None
         if self.state is State.INIT:
@@ -319,7 +340,7 @@ class Environment:
         if ticket is None:
             return 0.0
         report = self._report(ticket, error_type, status)
-        init_ms, self._init_ms = self._init_ms, None
+        init_ms, self._init_ms, self._restore_ms = self._init_ms, None, None
         held, self._held = self._held, None
         if held is None:
             if self._journal.telemetry is not None:
@@ -353,6 +374,8 @@ class Environment:
             self._memory_mib = self._live.memory_peak_mib()
         # Since 2025-08 AWS bills the init of every function.
         billed_ms = math.ceil(duration_ms if self._init_ms is None else duration_ms + round(self._init_ms, 2))
+        if self._restore_ms is not None:
+            billed_ms += math.ceil(self._restore_ms)
         return Report(
             event.request_id,
             duration_ms,
@@ -362,6 +385,7 @@ class Environment:
             status,
             error_type,
             event.trace_header,
+            restore_ms=self._restore_ms,
         )
 
     # --- what the runtime does (runtime_api.Peer)
@@ -375,7 +399,7 @@ class Environment:
         self._parked.append(exchange)
         if before is State.INVOKING:
             self._hand_over()
-        elif before is State.INIT:
+        elif before in (State.INIT, State.RESTORING):
             self._runtime_initialised()
         elif before is State.RESPONDED and self.state is State.READY:
             self._stop_timer()
@@ -450,6 +474,22 @@ class Environment:
         self._move(Trigger.ERROR)
         self._respond(fault.payload(self.request_id), fault.error_type, "error")
 
+    def runtime_awaits_restore(self) -> bool:
+        self._move(Trigger.RESTORE)
+        if self._blueprint.is_template:
+            self._journal.runtime_initialised(self._phase, None)
+            self._settle_init(None)
+        return not self._blueprint.is_template
+
+    def runtime_failed_restore(self, payload: bytes, error_type: str) -> None:
+        self._settle_init(Fault(error_type, "", payload))
+
+    async def connect(self, port: int) -> socket.socket:
+        """A connection to a process in the sandbox. Raises OSError."""
+        if self._live is None:
+            raise ConnectionAbortedError("the sandbox is not there")
+        return await self._live.connect(port)
+
     def runtime_failed_init(self, payload: bytes, error_type: str) -> None:
         self._move(Trigger.INIT_ERROR)
         self._settle_init(Fault(error_type, "", payload))
@@ -469,7 +509,7 @@ class Environment:
     def _fail_in_any_phase(self, fault: Fault) -> None:
         if self.state is State.FROZEN:
             self._thaw()
-        if self.state in (State.STARTING, State.INIT, State.INIT_EXTENSIONS):
+        if self.state in (State.STARTING, State.INIT, State.RESTORING, State.INIT_EXTENSIONS):
             self._settle_init(fault)
         elif is_allowed(self.state, Trigger.FAIL):
             self._fail(fault)

@@ -77,6 +77,8 @@ _LEGAL: dict[tuple[State, Trigger], State] = {
     (State.INIT_EXTENSIONS, Trigger.FAIL): State.INIT_FAILED,
     (State.INIT, Trigger.INIT_ERROR): State.INIT_FAILED,
     (State.INIT, Trigger.FAIL): State.INIT_FAILED,
+    # SnapStart: init has ended at /restore/next; what follows happens in every environment made of the image.
+    (State.INIT, Trigger.RESTORE): State.RESTORING,
     # The first invoke after a failed init starts the sandbox again: AWS's suppressed init.
     (State.INIT_FAILED, Trigger.RETRY_INIT): State.STARTING,
     # A runtime may poll twice, and may ask again for the event that it is working on.
@@ -101,9 +103,9 @@ _LEGAL: dict[tuple[State, Trigger], State] = {
     (State.FROZEN, Trigger.NEXT): State.FROZEN,
     (State.READY, Trigger.FAIL): State.SHUTDOWN,
     (State.FROZEN, Trigger.FAIL): State.SHUTDOWN,
-    (State.FROZEN, Trigger.RESTORE): State.RESTORING,
     (State.RESTORING, Trigger.NEXT): State.READY,
-    (State.RESTORING, Trigger.FAIL): State.SHUTDOWN,
+    (State.RESTORING, Trigger.NEXT_BEFORE_EXTENSIONS): State.INIT_EXTENSIONS,
+    (State.RESTORING, Trigger.FAIL): State.INIT_FAILED,
     (State.SHUTDOWN, Trigger.END): State.DEAD,
 } | {(state, Trigger.SHUT_DOWN): State.SHUTDOWN for state in State if state not in (State.SHUTDOWN, State.DEAD)}
 TRANSITIONS = _Transitions(_LEGAL)

@@ -5,6 +5,7 @@ records of the same names (https://docs.aws.amazon.com/lambda/latest/dg/telemetr
 """
 
 import hashlib
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -52,6 +53,7 @@ class Report(msgspec.Struct, frozen=True):
     status: str = "success"
     error_type: str | None = None
     trace_header: str = ""
+    restore_ms: float | None = None
 
 
 class PlatformLog(Protocol):
@@ -60,6 +62,10 @@ class PlatformLog(Protocol):
     def init_start(self, now: float) -> tuple[str, ...]: ...
 
     def init_report(self, now: float, duration_ms: float, phase: str, error_type: str | None) -> tuple[str, ...]: ...
+
+    def restore_start(self, now: float) -> tuple[str, ...]: ...
+
+    def restore_report(self, now: float, duration_ms: float, status: str, error_type: str) -> tuple[str, ...]: ...
 
     def extension(self, now: float, record: Mapping[str, Any]) -> tuple[str, ...]: ...
 
@@ -86,6 +92,16 @@ class TextLog:
         status = "timeout" if error_type is None else f"error\tError Type: {error_type}"
         return (f"INIT_REPORT Init Duration: {duration_ms:.2f} ms\tPhase: {phase}\tStatus: {status}\n",)
 
+    def restore_start(self, now: float) -> tuple[str, ...]:
+        label, arn = self._subject.runtime_label, self._subject.runtime_arn
+        return (f"RESTORE_START Runtime Version: {label}\tRuntime Version ARN: {arn}\n",)
+
+    def restore_report(self, now: float, duration_ms: float, status: str, error_type: str) -> tuple[str, ...]:
+        told = "" if status == "success" else f"\tStatus: {status}"
+        if status == "error":
+            told += f"\tError Type: {error_type}"
+        return (f"RESTORE_REPORT Restore Duration: {duration_ms:.2f} ms{told}\n",)
+
     def extension(self, now: float, record: Mapping[str, Any]) -> tuple[str, ...]:
         error = f"\tError Type: {record['errorType']}" if "errorType" in record else ""
         events = ",".join(record["events"])
@@ -102,6 +118,9 @@ class TextLog:
     def end(self, now: float, report: Report) -> tuple[str, ...]:
         init = "" if report.init_ms is None else f"Init Duration: {report.init_ms:.2f} ms\t"
         status = "" if report.status == "success" else _text_status(report)
+        if report.restore_ms is not None:
+            billed = math.ceil(report.restore_ms)
+            init = f"Restore Duration: {report.restore_ms:.2f} ms\tBilled Restore Duration: {billed} ms\t"
         line = (
             f"REPORT RequestId: {report.request_id}\tDuration: {report.duration_ms:.2f} ms\tBilled Duration: "
             f"{report.billed_ms}{self._memory}{report.memory_used_mib} MB\t{init}{status}\n"
@@ -158,6 +177,23 @@ class JsonLog:
             record["errorType"] = error_type
         return self._record(now, "WARN", "platform.initReport", record)
 
+    def restore_start(self, now: float) -> tuple[str, ...]:
+        subject = self._subject
+        record = {
+            "runtimeVersion": subject.runtime_label,
+            "runtimeVersionArn": subject.runtime_arn,
+            "functionName": subject.function_name,
+            "functionVersion": subject.version,
+        }
+        return self._record(now, "INFO", "platform.restoreStart", record)
+
+    def restore_report(self, now: float, duration_ms: float, status: str, error_type: str) -> tuple[str, ...]:
+        record: dict[str, Any] = {"status": status, "metrics": {"durationMs": round(duration_ms, 3)}}
+        if status == "error":
+            record["errorType"] = error_type
+        level = "INFO" if status == "success" else "WARN"
+        return self._record(now, level, "platform.restoreReport", record)
+
     def extension(self, now: float, record: Mapping[str, Any]) -> tuple[str, ...]:
         return self._record(now, "INFO", "platform.extension", record)
 
@@ -178,6 +214,9 @@ class JsonLog:
         }
         if report.init_ms is not None:
             metrics["initDurationMs"] = round(report.init_ms, 3)
+        if report.restore_ms is not None:
+            metrics["restoreDurationMs"] = round(report.restore_ms, 3)
+            metrics["billedRestoreDurationMs"] = math.ceil(report.restore_ms)
         done: dict[str, Any] = {"requestId": report.request_id, "status": report.status}
         if report.error_type is not None:
             done["errorType"] = report.error_type

@@ -17,8 +17,12 @@ from lamplighter.aws.errors import (
     RecursiveInvocationException,
     ResourceConflictException,
     ServiceException,
+    SnapStartException,
+    SnapStartNotReadyException,
+    SnapStartTimeoutException,
 )
 from lamplighter.environments.capacity import Ready
+from lamplighter.environments.environment import RestoreFailed
 from lamplighter.environments.event import InvokeEvent, Outcome
 from lamplighter.environments.pool import NoCapacity, VersionGone
 from lamplighter.environments.ticket import Ticket
@@ -33,6 +37,7 @@ from lamplighter.kernel.clock import Clock, SystemClock
 from lamplighter.kernel.ids import Ids, RandomIds
 from lamplighter.kernel.limits import Limits
 from lamplighter.resources.functions.model import FunctionConfiguration
+from lamplighter.resources.functions.rules import takes_snapshot
 from lamplighter.sandboxes.runtimes.runtime import RuntimeMissing
 from lamplighter.sandboxes.sandbox import SandboxFailed
 
@@ -85,7 +90,7 @@ class Invoking:
         configuration = self._configuration
         try:
             result = _result(self._ticket.outcome(), configuration)
-        except (NoCapacity, VersionGone, RuntimeMissing, SandboxFailed) as error:
+        except (NoCapacity, VersionGone, RuntimeMissing, SandboxFailed, RestoreFailed) as error:
             raise _refusal(error) from error
         if self._ticket.stream is None:
             return result
@@ -177,6 +182,11 @@ class Invocation:
             chosen = resolved.choose(self._draw())
             resolved = dataclasses.replace(resolved, configuration=chosen, additional_versions=())
         state = resolved.configuration.state
+        if state == "Pending" and takes_snapshot(resolved.configuration):
+            raise SnapStartNotReadyException(
+                "Lambda is initializing your function. It will be ready to invoke once your function state becomes "
+                "ACTIVE."
+            )
         if state not in _READY_STATES:
             raise ResourceConflictException(
                 "The operation cannot be performed at this time. "
@@ -222,6 +232,13 @@ def _refusal(error: Exception) -> Exception:
             return throttled(ACCOUNT_LIMIT)
         case VersionGone():
             return ResourceConflictException("The function was updated or deleted while the invoke waited.")
+        case RestoreFailed(fault=fault) if fault.is_timeout:
+            return SnapStartTimeoutException("Lambda couldn't restore the snapshot within the timeout limit.")
+        case RestoreFailed():
+            return SnapStartException(
+                "The afterRestore() runtime hook encountered an error. For more information, check the Amazon "
+                "CloudWatch logs."
+            )
         case RuntimeMissing():
             return InvalidRuntimeException(str(error))
         case _:

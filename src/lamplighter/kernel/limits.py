@@ -33,6 +33,7 @@ class Limits:
     calls_per_second: int | None = None
     init_timeout_seconds: float = 10.0
     prepared_init_seconds: float = 130.0  # of provisioned concurrency and SnapStart, or the function's timeout
+    restore_timeout_seconds: float = 10.0
     timeout_seconds: int = 900
     memory_mib_minimum: int = 128
     memory_mib_maximum: int = 10_240

@@ -184,3 +184,9 @@ def check_reserved_concurrency(reserved: int, limits: Limits) -> None:
             "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution "
             f"below its minimum value of [{limits.unreserved_concurrency_minimum}]."
         )
+
+
+def takes_snapshot(configuration: FunctionConfiguration) -> bool:
+    """Whether environments of this version are made of an initialised one: SnapStart, which $LATEST never has."""
+    apply_on = configuration.settings.get("SnapStart", {}).get("ApplyOn")
+    return configuration.version != "$LATEST" and apply_on == "PublishedVersions"

@@ -118,13 +118,34 @@ static void map_regions(int file) {
 
 /* --- what the kernel knows ------------------------------------------------------------------------------------ */
 
+/* The directories that lead to a file of /tmp; what lies there comes back a little later, into the same files. */
+static void make_directories(const char *path) {
+    char part[PATH_BYTES];
+    for (size_t i = 0; path[i] != '\0'; i++) {
+        part[i] = path[i];
+        if (i > sizeof("/tmp") && path[i + 1] == '/') {
+            part[i + 1] = '\0';
+            CALL(__NR_mkdir, part, 0700);
+        }
+    }
+}
+
+static long open_file(const struct descriptor *descriptor) {
+    /* Not emptied a second time. */
+    int flags = descriptor->flags & ~(0100 | 0200 | 01000);
+    bool is_temporary = begins(descriptor->path, "/tmp/");
+    if (is_temporary) make_directories(descriptor->path);
+    long made = CALL(__NR_open, descriptor->path, is_temporary ? flags | 0100 : flags, 0600);
+    if (made >= 0 && descriptor->offset != 0) CALL(__NR_lseek, made, descriptor->offset, 0);
+    /* Whatever is not there any more leaves its number taken, lest another file be mistaken for it. */
+    return made >= 0 ? made : CALL(__NR_open, "/dev/null", 2 | (flags & 02000000), 0);
+}
+
 static void open_again(const struct descriptor *descriptor) {
     long made = -1;
     int pair[2], close_on_exec = descriptor->flags & 02000000;
     if (descriptor->kind == REGULAR) {
-        /* Neither created nor emptied a second time. */
-        made = CALL(__NR_open, descriptor->path, descriptor->flags & ~(0100 | 0200 | 01000), 0);
-        if (made >= 0 && descriptor->offset != 0) CALL(__NR_lseek, made, descriptor->offset, 0);
+        made = open_file(descriptor);
     } else if (descriptor->kind == SOCKET && CALL(__NR_socketpair, 1, 1 | close_on_exec, 0, pair) == 0) {
         CALL(__NR_close, pair[1]);
         made = pair[0];

@@ -126,11 +126,19 @@ static bool note_descriptor(int number) {
     return true;
 }
 
+static int own_fds[3]; /* the call to the Runtime API, the way out, the directory that is being read */
+
+static bool use_descriptor(int number) {
+    bool is_own = number == own_fds[0] || number == own_fds[1] || number == own_fds[2];
+    return number <= 2 || is_own || note_descriptor(number);
+}
+
 /* Calls `use` for every number in a directory of /proc; false as soon as it says so. */
-static bool each_number(const char *path, int own, bool (*use)(int)) {
+static bool each_number(const char *path, bool (*use)(int)) {
     static char buffer[16384];
     long directory = CALL(__NR_open, path, 0200000 | 02000000 /* O_DIRECTORY | O_CLOEXEC */, 0);
     bool is_good = directory >= 0;
+    own_fds[2] = (int)directory;
     for (;;) {
         long got = is_good ? CALL(__NR_getdents64, directory, buffer, sizeof(buffer)) : 0;
         if (got <= 0) break;
@@ -139,24 +147,14 @@ static bool each_number(const char *path, int own, bool (*use)(int)) {
             const char *digits = entry->name;
             at += entry->bytes;
             if (*digits == '.') continue;
-            int number = (int)number_at(&digits, 10);
-            if (number != own && number != directory) is_good = use(number);
+            is_good = use((int)number_at(&digits, 10));
         }
     }
     if (directory >= 0) CALL(__NR_close, directory);
     return is_good;
 }
 
-static int own_fds[2]; /* the call to the Runtime API, and the way out */
-
-static bool use_descriptor(int number) {
-    return number <= 2 || number == own_fds[0] || number == own_fds[1] || note_descriptor(number);
-}
-
-static bool refuse_thread(int number) {
-    (void)number;
-    return false; /* there is one besides our own */
-}
+static bool is_own_thread(int number) { return number == (int)CALL(__NR_gettid, 0); }
 
 /* --- memory --------------------------------------------------------------------------------------------------- */
 
@@ -275,8 +273,8 @@ static int describe(uint64_t rseq, uint64_t rseq_bytes) {
     image.header_bytes = (sizeof(image) + PAGE - 1) / PAGE * PAGE;
     image.region_count = image.descriptor_count = 0;
     image.kernel_start = image.kernel_end = 0;
-    if (!each_number("/proc/self/task", (int)CALL(__NR_gettid, 0), refuse_thread)) return REFUSED_THREADS;
-    if (!each_number("/proc/self/fd", -1, use_descriptor)) return REFUSED_DESCRIPTOR;
+    if (!each_number("/proc/self/task", is_own_thread)) return REFUSED_THREADS;
+    if (!each_number("/proc/self/fd", use_descriptor)) return REFUSED_DESCRIPTOR;
     if (!note_memory_map()) return REFUSED_MEMORY;
     note_signals();
     note_thread(rseq, rseq_bytes);
