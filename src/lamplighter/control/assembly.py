@@ -15,9 +15,9 @@ from lamplighter.control.mapping_reconciler import MappingReconciler
 from lamplighter.control.operations import build_operations
 from lamplighter.control.plane import ControlPlane
 from lamplighter.control.provisioning import NoEnvironments, ProvisionedEnvironments, Provisioning
-from lamplighter.environments.snap_start import InitFailed
 from lamplighter.control.reconciler import CodeUnusable, Prepare, Reconciler, SettlingTimes
 from lamplighter.control.roles import Roles, UnknownRoles
+from lamplighter.environments.snap_start import InitFailed
 from lamplighter.kernel.ids import Ids
 from lamplighter.kernel.limits import Limits
 from lamplighter.resources.functions.directory import StoredFunctionDirectory
@@ -38,7 +38,7 @@ _NO_INSTANCES = "This server has no managed instances: the capacity provider can
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlParts:
     """What the control plane is built from. `link_secret` signs download links; `times` None means our own pace.
-    `initialise` prepares what the data plane would otherwise do at the first invoke, and initialises a version with SnapStart.
+    `initialise` prepares what the data plane would otherwise do at the first invoke, and readies SnapStart versions.
     """
 
     storage: Storage
