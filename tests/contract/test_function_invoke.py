@@ -100,3 +100,28 @@ def test_a_tenant_is_named_where_functions_are_isolated_by_tenant(server: InProc
     assert refusal(client.invoke, FunctionName="shared", TenantId="t")[:2] == (400, "InvalidParameterValueException")
     client.invoke(FunctionName="isolated", TenantId="t")
     assert server.door.asked[-1].tenant_id == "t"
+    for odd in ("x" * 257, "a;b"):
+        assert refusal(client.invoke, FunctionName="isolated", TenantId=odd)[0] == 400
+
+
+def test_what_shares_environments_or_names_no_tenant_is_refused_where_tenants_are_isolated(
+    server: InProcessLambda,
+) -> None:
+    client = server.client()
+    create_active(client, "apart", TenancyConfig={"TenantIsolationMode": "PER_TENANT"}, Publish=True)
+    queue = "arn:aws:sqs:us-east-1:000000000000:queue"
+    refusals = [
+        refusal(client.create_function_url_config, FunctionName="apart", AuthType="NONE"),
+        refusal(client.create_event_source_mapping, FunctionName="apart", EventSourceArn=queue),
+        refusal(
+            client.put_provisioned_concurrency_config,
+            FunctionName="apart", Qualifier="1", ProvisionedConcurrentExecutions=1,
+        ),
+        refusal(client.update_function_configuration, FunctionName="apart", SnapStart={"ApplyOn": "PublishedVersions"}),
+    ]  # fmt: skip
+
+    assert [answer[:2] for answer in refusals] == [(400, "InvalidParameterValueException")] * 4
+    assert all("tenant isolation" in answer[2] for answer in refusals)
+    client.update_function_configuration(FunctionName="apart", Timeout=9)
+    kept = client.get_function_configuration(FunctionName="apart")["TenancyConfig"]
+    assert kept == {"TenantIsolationMode": "PER_TENANT"}

@@ -58,7 +58,8 @@ PYTHON
 
 async def test_python_sees_what_lambda_shows_and_its_log_is_in_order(tmp_path: Path) -> None:
     async with open_house(tmp_path) as house:
-        configuration = house.deploy({"index.py": PYTHON}, timeout=5)
+        tenants = {"TenancyConfig": {"TenantIsolationMode": "PER_TENANT"}}
+        configuration = house.deploy({"index.py": PYTHON}, timeout=5, settings=tenants)
         context = base64.b64encode(json.dumps({"custom": {"greeting": "grüße"}}).encode()).decode()
         result = await house.invoke(
             {"text": "grüße ✓"},

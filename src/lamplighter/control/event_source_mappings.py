@@ -24,6 +24,7 @@ from lamplighter.resources.event_source_mappings.table import (
 )
 from lamplighter.resources.functions.names import FunctionName, locate_function
 from lamplighter.resources.functions.table import Reader
+from lamplighter.resources.functions.tenancy import refuse_with_tenants
 from lamplighter.resources.tags.rules import check_tags
 from lamplighter.resources.tags.table import put_tags
 from lamplighter.storage.storage import Transaction
@@ -209,9 +210,11 @@ def _require(reader: Reader, key: MappingKey) -> EventSourceMapping:
 def _require_function(reader: Reader, name: FunctionName) -> None:
     """These operations have words of their own for a function, version or alias that is not there."""
     try:
-        require_version(reader, require_function(reader, name), name)
+        record = require_function(reader, name)
+        require_version(reader, record, name)
     except ResourceNotFoundException as missing:
         raise rules.no_function() from missing
+    refuse_with_tenants(record.latest, "An event source mapping")
 
 
 def _refuse_same(reader: Reader, mapping: EventSourceMapping, name: FunctionName) -> None:

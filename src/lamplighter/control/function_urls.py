@@ -17,6 +17,7 @@ from lamplighter.resources.function_urls.model import FunctionUrlConfig
 from lamplighter.resources.function_urls.table import delete_url, get_url, list_urls, put_url
 from lamplighter.resources.functions.names import LATEST, FunctionName
 from lamplighter.resources.functions.table import Reader, get_function
+from lamplighter.resources.functions.tenancy import refuse_with_tenants
 from lamplighter.storage.storage import Transaction
 
 
@@ -131,8 +132,10 @@ class FunctionUrlOperations:
 def _require(reader: Reader, name: FunctionName) -> None:
     """The function, and the alias if one is named."""
     scope = (name.account_id, name.region, name.name)
-    if get_function(reader, *scope) is None:
+    record = get_function(reader, *scope)
+    if record is None:
         raise rules.no_function()
+    refuse_with_tenants(record.latest, "A function URL")
     if not name.asks_for_latest and get_alias(reader, *scope, name.qualifier or "") is None:
         raise rules.no_function()
 

@@ -9,10 +9,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from lamplighter.aws.errors import (
-    InvalidParameterValueException,
-    InvalidRequestContentException,
-)
+from lamplighter.aws.errors import InvalidRequestContentException
 from lamplighter.aws.operation import Request, Response, operation, quick_start
 from lamplighter.control.addressing import address_function
 from lamplighter.control.plane import ControlPlane
@@ -22,6 +19,7 @@ from lamplighter.resources.functions.model import FunctionConfiguration
 from lamplighter.resources.functions.names import FunctionName
 from lamplighter.resources.functions.resolution import ResolvedFunction
 from lamplighter.resources.functions.rules import is_json_object_in_base64, pending
+from lamplighter.resources.functions.tenancy import check_tenant
 
 _ACCEPTED = 202
 _NO_CONTENT = 204
@@ -131,8 +129,7 @@ def _invoke_request(
 ) -> InvokeRequest:
     """What the door is asked, after the checks that only this API makes."""
     client_context, tenant_id = request.get("ClientContext"), request.get("TenantId")
-    if tenant_id or "TenancyConfig" in configuration.settings:
-        _check_tenant(configuration, tenant_id)
+    check_tenant(configuration, tenant_id)
     if client_context:
         _check_client_context(client_context)
     invocation_type = request.get("InvocationType") or "RequestResponse"
@@ -161,20 +158,6 @@ def _response(result: InvokeResult) -> Response:
     if result.log_tail is not None:
         answer["LogResult"] = base64.b64encode(result.log_tail).decode()
     return answer
-
-
-def _check_tenant(configuration: FunctionConfiguration, tenant_id: str | None) -> None:
-    is_isolated = "TenancyConfig" in configuration.settings
-    if is_isolated and not tenant_id:
-        raise InvalidParameterValueException(
-            "The invoked function is enabled with tenancy configuration. "
-            "Add a valid tenant ID in your request and try again."
-        )
-    if tenant_id and not is_isolated:
-        raise InvalidParameterValueException(
-            "The invoked function is not enabled with tenancy configuration. "
-            "Remove the tenant ID from your request and try again."
-        )
 
 
 def _check_client_context(client_context: str) -> None:

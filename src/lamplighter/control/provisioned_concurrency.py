@@ -12,6 +12,7 @@ from lamplighter.resources.aliases.table import get_alias, list_aliases
 from lamplighter.resources.functions.model import FunctionRecord
 from lamplighter.resources.functions.names import LATEST, FunctionName, is_alias
 from lamplighter.resources.functions.table import Reader, get_usage
+from lamplighter.resources.functions.tenancy import refuse_with_tenants
 from lamplighter.resources.provisioned_concurrency import rules
 from lamplighter.resources.provisioned_concurrency.model import Provisioned, ProvisionedConfig
 from lamplighter.resources.provisioned_concurrency.table import (
@@ -46,6 +47,7 @@ class ProvisionedConcurrencyOperations:
 
         def decide(transaction: Transaction) -> None:
             record = _require(transaction, name)
+            refuse_with_tenants(record.latest, "Provisioned concurrency")
             _check_version(transaction, record, name)
             _check_concurrency(transaction, record, config, self._plane.limits)
             _check_overlap(transaction, name, config)

@@ -20,6 +20,7 @@ from lamplighter.resources.functions.model import FunctionConfiguration
 from lamplighter.resources.functions.rules import check_environment, check_layers, check_sizes
 from lamplighter.resources.functions.runtime_management import without_management
 from lamplighter.resources.functions.runtimes import check_runtime, supports_snap_start
+from lamplighter.resources.functions.tenancy import refuse_with_tenants
 
 # What AWS keeps as given, and what an empty value of it means: that there is none.
 _AS_GIVEN = ("KMSKeyArn", "FileSystemConfigs", "CapacityProviderConfig", "DurableConfig", "RuntimeConfig")
@@ -89,6 +90,7 @@ def _check_package_type(configuration: FunctionConfiguration, request: Request) 
 def _check_snap_start(configuration: FunctionConfiguration) -> None:
     if configuration.settings.get("SnapStart", {}).get("ApplyOn", "None") == "None":
         return
+    refuse_with_tenants(configuration, "SnapStart")
     if configuration.package_type == "Image":
         raise InvalidParameterValueException("ContainerImage is not supported for SnapStart enabled functions.")
     if configuration.runtime is not None and not supports_snap_start(configuration.runtime):

@@ -385,6 +385,7 @@ class Environment:
             status,
             error_type,
             event.trace_header,
+            tenant_id=event.tenant_id,
             restore_ms=self._restore_ms,
         )
 

@@ -53,6 +53,7 @@ class Report(msgspec.Struct, frozen=True):
     status: str = "success"
     error_type: str | None = None
     trace_header: str = ""
+    tenant_id: str = ""
     restore_ms: float | None = None
 
 
@@ -71,7 +72,7 @@ class PlatformLog(Protocol):
 
     def subscribed(self, now: float, name: str, types: Sequence[str], *, is_logs_api: bool) -> tuple[str, ...]: ...
 
-    def start(self, now: float, request_id: str) -> tuple[str, ...]: ...
+    def start(self, now: float, request_id: str, tenant_id: str = "") -> tuple[str, ...]: ...
 
     def end(self, now: float, report: Report) -> tuple[str, ...]: ...
 
@@ -112,7 +113,7 @@ class TextLog:
         told = ", ".join(word.capitalize() for word in types)
         return (f"{kind}\tName: {name}\tState: Subscribed\tTypes: [{told}]\n",)
 
-    def start(self, now: float, request_id: str) -> tuple[str, ...]:
+    def start(self, now: float, request_id: str, tenant_id: str = "") -> tuple[str, ...]:
         return (f"START RequestId: {request_id}{self._start}",)
 
     def end(self, now: float, report: Report) -> tuple[str, ...]:
@@ -142,6 +143,10 @@ def _text_status(report: Report) -> str:
 def _xray_line(trace_header: str) -> str:
     fields = dict(part.split("=", 1) for part in trace_header.split(";") if "=" in part)
     return f"XRAY TraceId: {fields.get('Root', '')}\tSegmentId: {fields.get('Parent', '')}\tSampled: true\t\n"
+
+
+def _tenant(tenant_id: str) -> dict[str, str]:
+    return {"tenantId": tenant_id} if tenant_id else {}
 
 
 _LEVELS = {"DEBUG": 0, "INFO": 1, "WARN": 2}
@@ -201,8 +206,8 @@ class JsonLog:
         kind = "platform.logsSubscription" if is_logs_api else "platform.telemetrySubscription"
         return self._record(now, "INFO", kind, {"name": name, "state": "Subscribed", "types": list(types)})
 
-    def start(self, now: float, request_id: str) -> tuple[str, ...]:
-        record = {"requestId": request_id, "version": self._subject.version}
+    def start(self, now: float, request_id: str, tenant_id: str = "") -> tuple[str, ...]:
+        record = {"requestId": request_id, "version": self._subject.version, **_tenant(tenant_id)}
         return self._record(now, "INFO", "platform.start", record)
 
     def end(self, now: float, report: Report) -> tuple[str, ...]:
@@ -217,7 +222,7 @@ class JsonLog:
         if report.restore_ms is not None:
             metrics["restoreDurationMs"] = round(report.restore_ms, 3)
             metrics["billedRestoreDurationMs"] = math.ceil(report.restore_ms)
-        done: dict[str, Any] = {"requestId": report.request_id, "status": report.status}
+        done: dict[str, Any] = {"requestId": report.request_id, "status": report.status, **_tenant(report.tenant_id)}
         if report.error_type is not None:
             done["errorType"] = report.error_type
         level = "INFO" if report.status == "success" else "WARN"

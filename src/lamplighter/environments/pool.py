@@ -1,7 +1,8 @@
 """The execution environments of one function version: hand invokes to free ones, start more, let idle ones go.
 
 The most recently used free environment is taken first, so that the others can expire. An invoke that finds none waits
-and is served by whichever comes first, a freed environment or a started one. Must not know other versions.
+and is served by whichever comes first, a freed environment or a started one. Where a function isolates its tenants,
+each tenant has a pool of its own. Must not know other versions.
 """
 
 import asyncio
@@ -25,17 +26,18 @@ _MEAN_WEIGHT = 0.1
 _IDLE_SECONDS = 1.0
 
 
-VersionKey = tuple[str, str, str, str, str]
+VersionKey = tuple[str, str, str, str, str, str]
 
 
-def version_key(configuration: FunctionConfiguration) -> VersionKey:
-    """What tells the environments of one content of one version from all others; no ARN is put together for it."""
+def version_key(configuration: FunctionConfiguration, tenant_id: str = "") -> VersionKey:
+    """What tells the environments of one content of one version, and one tenant, from all others; no ARN is needed."""
     return (
         configuration.account_id,
         configuration.region,
         configuration.name,
         configuration.version,
         configuration.content_revision,
+        tenant_id,
     )
 
 
@@ -79,9 +81,11 @@ class Pool:
         prepare: Callable[[FunctionConfiguration], Awaitable[Blueprint]],
         platform: Platform,
         house: House,
+        tenant_id: str = "",
     ) -> None:
         self.configuration = configuration
-        self.key = version_key(configuration)
+        self.tenant_id = tenant_id
+        self.key = version_key(configuration, tenant_id)
         self.is_retired = False
         self._prepare = prepare
         self._platform = platform

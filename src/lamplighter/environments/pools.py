@@ -102,19 +102,22 @@ class EnvironmentPools:
         if self._is_closing:
             ticket.fail(NoCapacity())
             return
-        provision = self._provisions.get(version_key(configuration)) if self._provisions else None
+        # Provisioned environments are shared by whoever comes: never with a tenant.
+        is_provisioned = self._provisions and not ticket.event.tenant_id
+        provision = self._provisions.get(version_key(configuration)) if is_provisioned else None
         if provision is None or not provision.submit(ticket):
             self.submit_on_demand(configuration, ticket)
 
     def submit_on_demand(self, configuration: FunctionConfiguration, ticket: Ticket) -> None:
-        pool = self._pools.get(version_key(configuration))
+        tenant_id = ticket.event.tenant_id
+        pool = self._pools.get(version_key(configuration, tenant_id))
         if pool is None:
-            pool = self._open(configuration)
+            pool = self._open(configuration, tenant_id)
         pool.submit(ticket)
 
-    def _open(self, configuration: FunctionConfiguration) -> Pool:
+    def _open(self, configuration: FunctionConfiguration, tenant_id: str) -> Pool:
         self.version_changed(configuration.qualified_arn, configuration.content_revision)
-        pool = Pool(configuration, self._prepare, self._platform, self)
+        pool = Pool(configuration, self._prepare, self._platform, self, tenant_id)
         self._pools[pool.key] = pool
         self._by_function.setdefault(pool.key[:3], set()).add(pool)
         if self._sweep_timer is None:
@@ -132,6 +135,14 @@ class EnvironmentPools:
     def environments_of(self, function: FunctionKey) -> int:
         """How many environments started on demand the function has, those included that are starting."""
         return sum(pool.present for pool in self._by_function.get(function, ()))
+
+    def has_room_for_tenant(self, configuration: FunctionConfiguration, tenant_id: str, most: int) -> bool:
+        """Whether the tenant has a free environment, or one more keeps all tenants together within `most`."""
+        pool = self._pools.get(version_key(configuration, tenant_id))
+        if pool is not None and pool.idle_since is not None:
+            return True
+        function = (configuration.account_id, configuration.region, configuration.name)
+        return sum(other.present for other in self._by_function.get(function, ()) if other.tenant_id) < most
 
     def ready(self, configuration: FunctionConfiguration) -> Ready | None:
         """The provisioned environments that invokes of this version may count on; None where there are none."""

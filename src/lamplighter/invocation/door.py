@@ -31,13 +31,14 @@ from lamplighter.invocation.lineage import MOST_INVOKES, continued, fingerprint,
 from lamplighter.invocation.payload import checked_payload, decoded_context
 from lamplighter.invocation.request import FunctionDirectory, InvokeRequest, InvokeResult, ResolvedFunction
 from lamplighter.invocation.streaming import FunctionStream
-from lamplighter.invocation.throttling import ACCOUNT_LIMIT, throttled
+from lamplighter.invocation.throttling import ACCOUNT_LIMIT, CALLER_RATE, throttled
 from lamplighter.invocation.trace import trace_header
 from lamplighter.kernel.clock import Clock, SystemClock
 from lamplighter.kernel.ids import Ids, RandomIds
 from lamplighter.kernel.limits import Limits
 from lamplighter.resources.functions.model import FunctionConfiguration
 from lamplighter.resources.functions.rules import takes_snapshot
+from lamplighter.resources.functions.tenancy import check_tenant, most_environments
 from lamplighter.sandboxes.runtimes.runtime import RuntimeMissing
 from lamplighter.sandboxes.sandbox import SandboxFailed
 
@@ -48,6 +49,8 @@ class Placement(Protocol):
     """Execution environments, by function version."""
 
     def submit(self, configuration: FunctionConfiguration, ticket: Ticket) -> None: ...
+
+    def has_room_for_tenant(self, configuration: FunctionConfiguration, tenant_id: str, most: int) -> bool: ...
 
     def ready(self, configuration: FunctionConfiguration) -> Ready | None:
         """The provisioned environments that invokes of this version may count on; None where there are none."""
@@ -117,7 +120,8 @@ class Invocation:
         self._placement = placement
         self._clock = clock or SystemClock()
         self._ids = ids or RandomIds()
-        self._admission = admission or Admission(limits or Limits(), clock=clock)
+        self._limits = limits or Limits()
+        self._admission = admission or Admission(self._limits, clock=clock)
         self._events = events
         # Alias weights need an even draw, not a secret one.
         self._draw = draw or random.Random().random  # noqa: S311
@@ -156,6 +160,8 @@ class Invocation:
         resolved = self._resolve(request)
         configuration = resolved.configuration
         payload = checked_payload(request.payload)
+        if request.tenant_id:
+            self._admit_tenant(request.tenant_id, resolved)
         function = (configuration.account_id, configuration.region, configuration.name)
         trace = trace_header(request.trace_header, self._clock.now(), self._ids)
         if has_lineage(request.trace_header):
@@ -176,6 +182,12 @@ class Invocation:
         self._placement.submit(configuration, ticket)
         return ticket, configuration
 
+    def _admit_tenant(self, tenant_id: str, resolved: ResolvedFunction) -> None:
+        reserved = resolved.reserved_concurrency
+        most = most_environments(self._limits.concurrent_executions if reserved is None else reserved)
+        if not self._placement.has_room_for_tenant(resolved.configuration, tenant_id, most):
+            raise throttled(CALLER_RATE)
+
     def _resolve(self, request: InvokeRequest) -> ResolvedFunction:
         resolved = self._directory.resolve(request.account_id, request.region, request.function_name, request.qualifier)
         if resolved.additional_versions:
@@ -192,6 +204,8 @@ class Invocation:
                 "The operation cannot be performed at this time. "
                 f"The function is currently in the following state: {state}"
             )
+        if request.tenant_id or resolved.configuration.settings:
+            check_tenant(resolved.configuration, request.tenant_id)
         return resolved
 
     def _event(

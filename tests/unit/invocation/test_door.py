@@ -14,6 +14,7 @@ import pytest
 
 from lamplighter.aws.errors import (
     AwsError,
+    InvalidParameterValueException,
     InvalidRequestContentException,
     InvalidRuntimeException,
     NotImplementedException,
@@ -41,6 +42,8 @@ from tests.unit.environments.configurations import configuration
 ARN = "arn:aws:lambda:eu-west-1:000000000000:function:probe"
 PROBE = fingerprint("000000000000", "eu-west-1", "probe")
 
+PER_TENANT = {"TenancyConfig": {"TenantIsolationMode": "PER_TENANT"}}
+
 
 @dataclass
 class Served:
@@ -49,6 +52,13 @@ class Served:
     answer: Callable[[Ticket], None] | None = None
     tickets: list[tuple[FunctionConfiguration, Ticket]] = field(default_factory=list)
     provisioned: Ready | None = None
+
+    has_room: bool = True
+    most: int = 0
+
+    def has_room_for_tenant(self, configuration: FunctionConfiguration, tenant_id: str, most: int) -> bool:
+        self.most = most
+        return self.has_room
 
     def ready(self, configuration: FunctionConfiguration) -> Ready | None:
         return self.provisioned
@@ -107,13 +117,30 @@ async def test_an_invoke_returns_what_the_function_answered() -> None:
 async def test_what_the_caller_says_about_itself_reaches_the_runtime() -> None:
     placement = Served(echo)
     context = base64.b64encode(b'{"custom": {}}').decode()
-    await door(placement).invoke(
+    await door(placement, settings=PER_TENANT).invoke(
         request(qualifier="live", client_context=context, tenant_id="blue", trace_header="Root=1-x-y;Sampled=1")
     )
     event = placement.event
     assert event.invoked_arn == f"{ARN}:live"
     assert (event.client_context, event.tenant_id) == ('{"custom": {}}', "blue")
     assert event.trace_header == f"Root=1-x-y;Sampled=1;Lineage=1:{PROBE}:0"
+
+
+@pytest.mark.parametrize(("settings", "tenant"), [(PER_TENANT, None), (PER_TENANT, ""), ({}, "blue")])
+async def test_a_tenant_is_named_exactly_where_tenants_are_isolated(settings: dict[str, Any], tenant: str) -> None:
+    placement = Served(echo)
+    for kind in ("RequestResponse", "Event", "DryRun"):
+        with pytest.raises(InvalidParameterValueException, match="tenan"):
+            await door(placement, settings=settings).invoke(request(tenant_id=tenant, invocation_type=kind))
+    assert placement.tickets == []
+
+
+async def test_more_environments_of_tenants_than_the_quota_are_refused_as_aws_does() -> None:
+    placement = Served(echo, has_room=False)
+    with pytest.raises(TooManyRequestsException) as refused:
+        await door(placement, settings=PER_TENANT).invoke(request(tenant_id="blue"))
+    assert refused.value.message == "Rate exceeded"
+    assert placement.most == 2500
 
 
 async def test_a_function_error_is_unhandled_and_still_a_success_of_the_api() -> None:

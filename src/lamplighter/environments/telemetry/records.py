@@ -48,7 +48,7 @@ def extension(told: Extension) -> Record:
 
 
 def start(event: InvokeEvent, version: str) -> Record:
-    return {"requestId": event.request_id, "version": version} | _tracing(event.trace_header)
+    return {"requestId": event.request_id, "version": version} | _tenant(event.tenant_id) | _tracing(event.trace_header)
 
 
 def runtime_done(report: Report, started: float, latency_ms: float, produced_bytes: int) -> Record:
@@ -67,7 +67,12 @@ def runtime_done(report: Report, started: float, latency_ms: float, produced_byt
                 "durationMs": round(max(0.0, duration - latency), 3),
             },
         ]
-    return record | {"metrics": metrics} | _error(report.error_type or "") | _tracing(report.trace_header)
+    about = _error(report.error_type or "") | _tenant(report.tenant_id) | _tracing(report.trace_header)
+    return record | {"metrics": metrics} | about
+
+
+def _tenant(tenant_id: str) -> Record:
+    return {"tenantId": tenant_id} if tenant_id else {}
 
 
 def report_of(report: Report, memory_mib: int) -> Record:
