@@ -1,5 +1,6 @@
 """Events from 202 to their end, on real storage: retried, put back, ended, dropped, told; never lost or crowded out."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -258,6 +259,24 @@ async def test_a_drain_lets_running_events_finish_and_starts_none(tmp_path: Path
 
         assert len(house.door.ended) == 2
         assert house.storage.queue_size(EVENTS) == house.events.backlog.total == 9
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_dispatch_ends_when_it_is_cancelled_while_it_wakes(tmp_path: Path, turns: int) -> None:
+    async with open_house(tmp_path) as house:
+        running = asyncio.create_task(house.events.dispatch.run())
+        await house.until(lambda: house.events.dispatch.take_place("g"))  # it has begun
+        house.events.dispatch.leave_place("g")
+        for _ in range(20):
+            await asyncio.sleep(0)  # it rests
+        house.events.dispatch.wake()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        running.cancel()
+
+        done, _ = await asyncio.wait([running], timeout=10)
+
+        assert done == {running}
 
 
 @pytest.mark.parametrize(

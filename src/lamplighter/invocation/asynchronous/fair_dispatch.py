@@ -158,8 +158,10 @@ class FairDispatch:
 
     async def _rest(self) -> None:
         """Until something changes, becomes due, or a second has passed."""
+        # Not wait_for: before Python 3.12 it loses a cancellation that comes together with the wake.
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), self._rest_seconds())
+            async with asyncio.timeout(self._rest_seconds()):
+                await self._wake.wait()
 
     def _rest_seconds(self) -> float:
         due = self._storage.next_due(self._queue)
