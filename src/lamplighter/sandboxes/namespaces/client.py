@@ -65,7 +65,7 @@ class SpawnerClient:
         return client
 
     async def start(
-        self, sandbox_id: str, *, memory_bytes: int, processes: int, descriptors: tuple[int, ...]
+        self, sandbox_id: str, *, memory_bytes: int, processes: int, disk: Path | None, descriptors: tuple[int, ...]
     ) -> CgroupFiles:
         """Ask for a sandbox that talks on `descriptors`: its control socket, its output pipe and, if it has a way
         out, the gateway's namespace. Raises SandboxFailed.
@@ -77,7 +77,7 @@ class SpawnerClient:
         self._gone[sandbox_id] = asyncio.Event()
         # Copies, because the caller may be cancelled and close its own before they are sent.
         copies = [os.dup(descriptor) for descriptor in descriptors]
-        self._send(pack("start", sandbox_id, memory_bytes, processes), copies)
+        self._send(pack("start", sandbox_id, memory_bytes, processes, str(disk or "-")), copies)
         return await future
 
     def when_lost(self, sandbox_id: str, tell: Callable[[], None]) -> None:

@@ -105,6 +105,7 @@ class NamespaceDriver:
                 spec.sandbox_id,
                 memory_bytes=spec.memory_bytes,
                 processes=spec.processes + 1,  # pid 1 is ours
+                disk=image,
                 descriptors=(theirs.fileno(), output_end, *([] if network is None else [network.namespace])),
             )
             sandbox.use(files)

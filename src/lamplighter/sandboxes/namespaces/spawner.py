@@ -32,11 +32,12 @@ _RETRY_SECONDS = 0.005
 class Box:
     """One launcher and its cgroup: a blank until `sandbox_id` is set, then a sandbox."""
 
-    __slots__ = ("birth", "group", "is_empty", "is_ending", "is_released", "pid", "sandbox_id", "slot")
+    __slots__ = ("birth", "disk", "group", "is_empty", "is_ending", "is_released", "pid", "sandbox_id", "slot")
 
-    def __init__(self, slot: int, group: Cgroup, birth: socket.socket) -> None:
+    def __init__(self, slot: int, group: Cgroup, birth: socket.socket, disk: str) -> None:
         self.slot = slot
         self.group = group
+        self.disk = disk  # the image of the /tmp that it has prepared
         self.birth: socket.socket | None = birth
         self.pid = 0  # of its pid 1, once it is born
         self.sandbox_id = ""
@@ -61,8 +62,8 @@ class Spawner:
     def __init__(self, server: socket.socket, launcher: str, state_dir: str, disk: str, blanks: int) -> None:
         self._server = server
         self._launcher = launcher
+        self._wanted_blanks = {disk: blanks}  # by disk image: the usual one, and the other one asked for last
         self._disk = disk
-        self._wanted_blanks = blanks
         self._is_root = os.geteuid() == 0
         instance = zlib.crc32(os.fsencode(state_dir))
         self._first_id = _FIRST_HOST_ID + instance % _RANGES * _IDS_PER_RANGE
@@ -126,9 +127,10 @@ class Spawner:
         self._tidy_leaving()
         if self._refill_at and time.monotonic() >= self._refill_at:
             self._refill_at = 0.0
-            idle = sum(1 for box in self._boxes.values() if box.is_blank)
-            for _ in range(self._wanted_blanks - idle):
-                self._make_blank()
+            for disk, wanted in self._wanted_blanks.items():
+                idle = sum(1 for box in self._boxes.values() if box.is_blank and box.disk == disk)
+                for _ in range(wanted - idle):
+                    self._make_blank(disk)
 
     # --- messages of the server -----------------------------------------------------------------------------------
 
@@ -144,14 +146,16 @@ class Spawner:
                 return
             fields, descriptors = got
             if fields[0] == "start":
-                self._start(fields[1], int(fields[2]), int(fields[3]), descriptors)
+                self._start(fields[1], int(fields[2]), int(fields[3]), fields[4], descriptors)
             elif fields[0] == "kill":
                 self._kill(fields[1])
 
-    def _start(self, sandbox_id: str, memory_bytes: int, processes: int, descriptors: list[int]) -> None:
+    def _start(self, sandbox_id: str, memory_bytes: int, processes: int, disk: str, descriptors: list[int]) -> None:
         box = None
         try:
-            box = self._take_blank() or self._make_blank()
+            box = self._take_blank(disk) or self._make_blank(disk)
+            if disk != self._disk:
+                self._wanted_blanks = {self._disk: self._wanted_blanks[self._disk], disk: 1}
             box.group.limit(memory_bytes=memory_bytes, processes=processes)
             files = box.group.open_files()
             box.adopt(descriptors)
@@ -199,20 +203,21 @@ class Spawner:
 
     # --- blanks ---------------------------------------------------------------------------------------------------
 
-    def _take_blank(self) -> Box | None:
-        ready = (box for box in self._boxes.values() if box.is_blank and box.pid and box.birth is not None)
-        return next(ready, None)
+    def _take_blank(self, disk: str) -> Box | None:
+        """One with this /tmp, if there is one; any other makes the disk while it is being built."""
+        ready = [box for box in self._boxes.values() if box.is_blank and box.pid and box.birth is not None]
+        return next((box for box in ready if box.disk == disk), ready[0] if ready else None)
 
-    def _make_blank(self) -> Box:
+    def _make_blank(self, disk: str) -> Box:
         slot = next(number for number in range(_IDS_PER_RANGE // 2) if number not in self._boxes)
         group = self._tree.create(f"s{slot}")
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             ours.setblocking(False)
             mode = "root" if self._is_root else "user"
-            order = pack(mode, self._first_id + 2 * slot, self._disk, group.unified or "-", *group.attach_files)
+            order = pack(mode, self._first_id + 2 * slot, disk, group.unified or "-", *group.attach_files)
             self._order(order, theirs.fileno())
-        box = Box(slot, group, ours)
+        box = Box(slot, group, ours, disk)
         self._boxes[slot] = box
         self._by_birth[ours.fileno()] = box
         self._poll.register(ours, select.EPOLLIN)
