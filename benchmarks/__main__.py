@@ -7,7 +7,21 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks import async_accept, cold, control, density, freeze, machine, neighbours, payload, sandboxes, soak, warm
+from benchmarks import (
+    async_accept,
+    cold,
+    control,
+    density,
+    freeze,
+    large_package,
+    machine,
+    neighbours,
+    payload,
+    sandboxes,
+    soak,
+    warm,
+    zygotes,
+)
 from benchmarks.options import Options
 
 SCENARIOS = {
@@ -17,6 +31,7 @@ SCENARIOS = {
     "control": control.run,
     "density": density.run,
     "freeze": freeze.run,
+    "large_package": large_package.run,
     "neighbours": neighbours.run,
     "payload": payload.run,
     "sandboxes": sandboxes.run,

@@ -50,17 +50,8 @@ class Cold:
 
     def ours(self) -> Figures:
         """Fresh functions, each invoked once; the server's own log line tells the init duration."""
-        starts = [self._first_invoke(self._new_function()) for _ in range(STARTS_PER_PAIR)]
+        starts = [first_invoke(self._client, self._new_function()) for _ in range(STARTS_PER_PAIR)]
         return {"requests": len(starts), "wrong": sum(start["wrong"] for start in starts), "starts": starts}
-
-    def _first_invoke(self, name: str) -> dict[str, Any]:
-        started = time.perf_counter()
-        answer = self._client.invoke(FunctionName=name, Payload=EVENT, LogType="Tail")
-        body = answer["Payload"].read()
-        elapsed = (time.perf_counter() - started) * 1000
-        is_right = "FunctionError" not in answer and body.replace(b" ", b"") == EVENT
-        self._client.delete_function(FunctionName=name)
-        return {"first_invoke_ms": elapsed, "first_next_ms": _init_duration_ms(answer), "wrong": not is_right}
 
     def bare(self) -> Figures:
         starts = [self._bare_start() for _ in range(STARTS_PER_PAIR)]
@@ -80,13 +71,24 @@ class Cold:
         return {"first_next_ms": (first_next - started) * 1000}
 
 
+def first_invoke(client: Any, name: str) -> dict[str, Any]:  # Any: boto3's client classes are made at run time
+    """Invoke a fresh function once, and delete it."""
+    started = time.perf_counter()
+    answer = client.invoke(FunctionName=name, Payload=EVENT, LogType="Tail")
+    body = answer["Payload"].read()
+    elapsed = (time.perf_counter() - started) * 1000
+    is_right = "FunctionError" not in answer and body.replace(b" ", b"") == EVENT
+    client.delete_function(FunctionName=name)
+    return {"first_invoke_ms": elapsed, "first_next_ms": _init_duration_ms(answer), "wrong": not is_right}
+
+
 def _init_duration_ms(answer: Any) -> float:  # Any: boto3's answers are dictionaries
     """Spawn of the sandbox to the runtime's first poll, as the REPORT line tells it."""
     found = re.search(rb"Init Duration: ([0-9.]+) ms", base64.b64decode(answer["LogResult"]))
     return float(found[1]) if found else math.nan
 
 
-def _column(windows: list[Figures], name: str) -> list[float]:
+def column_of_starts(windows: list[Figures], name: str) -> list[float]:
     """The middle start of every window."""
     return [sorted(start[name] for start in window["starts"])[len(window["starts"]) // 2] for window in windows]
 
@@ -96,14 +98,14 @@ def run(folder: Path, options: Options) -> dict[str, Any]:
         cold = Cold(stack, folder, options)
         ours, bare = interleave(options.pairs, cold.ours, cold.bare)
     bound = next(bound for family, bound in BOUNDS.items() if options.runtime.startswith(family))
-    over = ratio(_column(ours, "first_next_ms"), _column(bare, "first_next_ms"))
+    over = ratio(column_of_starts(ours, "first_next_ms"), column_of_starts(bare, "first_next_ms"))
     return {
         "runtime": options.runtime,
         "ours": {
-            "spawn_to_first_next_ms": summary(_column(ours, "first_next_ms")),
-            "first_invoke_ms": summary(_column(ours, "first_invoke_ms")),
+            "spawn_to_first_next_ms": summary(column_of_starts(ours, "first_next_ms")),
+            "first_invoke_ms": summary(column_of_starts(ours, "first_invoke_ms")),
         },
-        "bare": {"spawn_to_first_next_ms": summary(_column(bare, "first_next_ms"))},
+        "bare": {"spawn_to_first_next_ms": summary(column_of_starts(bare, "first_next_ms"))},
         "first_next_over_bare": over,
         "bounds": [
             judged(f"{options.runtime} spawn to first poll over a bare subprocess", over["median"], bound, at_most=True)

@@ -51,13 +51,16 @@ class Keys:
         return urlsplit(self.endpoint).port or 80
 
 
-def zipped(files: Mapping[str, str | bytes]) -> bytes:
+def zipped(files: Mapping[str, str | bytes], *, also: Mapping[str, str] | None = None) -> bytes:
+    """Programs, and `also` compressed text beside them."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as package:
         for name, text in files.items():
             entry = zipfile.ZipInfo(name)
             entry.external_attr = 0o755 << 16
             package.writestr(entry, text)
+        for name, text in (also or {}).items():
+            package.writestr(name, text)
     return archive.getvalue()
 
 
