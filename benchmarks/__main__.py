@@ -36,6 +36,7 @@ SCENARIOS = {
     "payload": payload.run,
     "sandboxes": sandboxes.run,
     "soak": soak.run,
+    "zygotes": zygotes.run,
 }
 
 

@@ -152,6 +152,9 @@ def become_template(taker: Taker, code: types.CodeType, handler: str) -> None:
     first = dict(os.environ)
 
     def taken_restore_next(client: object) -> None:
+        import http.client  # noqa: F401  # the client loads it when it asks for restore/next: 30 ms of every restore
+
+        "localhost".encode("idna")  # and this codec when it connects
         archive = kept_tmp()
         outcome = taker.take()
         if outcome == 0:
