@@ -28,7 +28,7 @@ _EXPECT_GROUP = (
 )
 # Rows a statement inserts at once, most first: each statement gives the interpreter up to whoever wants it, and waits
 # to have it back.
-_ROW_COUNTS = (64, 8, 1)
+_ROW_COUNTS = (64, 32, 16, 8, 4, 2, 1)
 _INSERT_ROWS = {
     count: "INSERT INTO queue_entry (queue, due_at, leases, group_name, checksum, body) VALUES "  # noqa: S608  # literals
     + ", ".join(["(?1, ?2, ?3, ?, ?, ?)"] * count)
