@@ -291,6 +291,7 @@ def _build_door(base: Base, compute: Compute, control: Control, events: AsyncPla
     door = Invocation(
         control.directory,
         compute.pools,
+        limits=base.limits,
         admission=admission,
         clock=base.clock,
         ids=base.ids,

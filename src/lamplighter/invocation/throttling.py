@@ -22,7 +22,7 @@ MESSAGES = {
     RESERVED_RATE: _ENDED,
     # The front door of AWS words it otherwise than what stands behind it.
     CALLER_RATE: "Rate exceeded",
-    # Nobody makes snapshots yet.
+    # Never said: nothing bounds how many snapshots are made at a time.
     SNAPSHOT_LIMIT: _ENDED,
 }
 
