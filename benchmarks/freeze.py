@@ -93,12 +93,18 @@ class Asker:
         folder.mkdir()
         self._server = Server(folder, environment={"LAMPLIGHTER_FREEZE_AFTER_SECONDS": freeze_after})
         self._server.create_function("echo", "python3.11", {"echo.py": ECHO}, "echo.handler")
-        self._line = socket.create_connection((self._server.keys.host, self._server.keys.port))
-        self._line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._line: socket.socket | None = None
+
+    def _connect(self) -> socket.socket:
+        """Not before it is needed: a connection that says nothing is closed after a while."""
+        line = socket.create_connection((self._server.keys.host, self._server.keys.port))
+        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return line
 
     def ask(self) -> float:
         """Milliseconds of one invoke."""
         request = invoke_request(self._server.keys, "echo")
+        self._line = self._line or self._connect()
         started = time.perf_counter()
         self._line.sendall(request)
         answer = http.client.HTTPResponse(self._line)
@@ -110,7 +116,8 @@ class Asker:
         return elapsed
 
     def end(self) -> None:
-        self._line.close()
+        if self._line is not None:
+            self._line.close()
         self._server.end()
 
 
