@@ -36,6 +36,7 @@ class FastStarts:
         has_zygotes: bool = True,
     ) -> None:
         self._images = MemoryImages(directory)
+        self._images.remove_left_overs()
         has_images = driver.name == _DRIVER
         ids = ids or RandomIds()
         self._zygotes = Zygotes(driver, self._images, ids) if has_images and has_zygotes else None

@@ -11,6 +11,7 @@ import logging
 import os
 import shutil
 import socket
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -83,6 +84,11 @@ class MemoryImages:
         self._clear()
         self._make_directory(self._boot, {"take.so": tools.take, BOOT.name: BOOT})
 
+    def remove_left_overs(self) -> None:
+        """What an earlier life left, if it was killed."""
+        if self._directory.is_dir():
+            self._clear()
+
     def _clear(self) -> None:
         for left in self._directory.iterdir():
             if left.name != "tools":
@@ -123,7 +129,6 @@ class MemoryImages:
 
     def _receive(self, tools: Tools, connection: socket.socket, place: Path, limit_bytes: int) -> int:
         self._make_directory(place, {"revive": tools.revive})
-        connection.settimeout(_SECONDS)
         with (place / "image").open("xb") as file:
             size = _copy(connection, file.fileno(), limit_bytes)
         (place / "image").chmod(0o644)
@@ -135,8 +140,11 @@ def _copy(connection: socket.socket, file: int, limit_bytes: int) -> int:
     """Whole chunks at their places; chunks of zeroes become holes."""
     buffer = bytearray(_CHUNK)
     view, zeroes, at = memoryview(buffer), bytes(_PAGE), 0
+    deadline = time.monotonic() + _SECONDS
     while True:
         filled = 0
+        # Whoever sends a byte now and then must not keep us for ever.
+        connection.settimeout(max(0.001, deadline - time.monotonic()))
         while filled < _CHUNK and (got := connection.recv_into(view[filled:])):
             filled += got
         if not filled:
