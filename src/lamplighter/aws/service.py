@@ -27,7 +27,7 @@ _LONGEST_REMEMBERED = 256
 class Operation:
     """One operation of a service. Its codecs are made on first use (0.1 to 2 ms)."""
 
-    __slots__ = ("_parse", "_serialise", "_service", "method", "name", "request_uri")
+    __slots__ = ("_parse", "_service", "method", "name", "request_uri", "serialise")
 
     def __init__(self, service: "Service", name: str, http: Mapping[str, Any]) -> None:
         self._service = service
@@ -35,7 +35,8 @@ class Operation:
         self.method: str = http["method"]
         self.request_uri: str = http["requestUri"]
         self._parse: RequestParser | None = None
-        self._serialise: responses.Serialise | None = None
+        # The answer on the wire. The request id is the frontend's to add.
+        self.serialise: responses.Serialise = self._serialise_first
 
     def parse(self, match: "Match", query: str, headers: Mapping[str, str], body: bytes) -> Request:
         """The operation's checked input, by member name. Header names are lower-case.
@@ -46,11 +47,9 @@ class Operation:
             self._parse = self._service.compile_request(self.name)
         return self._parse(match.path_values, query, headers, body)
 
-    def serialise(self, response: Response) -> WireResponse:
-        """The answer on the wire. The request id is the frontend's to add."""
-        if self._serialise is None:
-            self._serialise = self._service.compile_response(self.name)
-        return self._serialise(response)
+    def _serialise_first(self, response: Response) -> WireResponse:
+        self.serialise = self._service.compile_response(self.name)
+        return self.serialise(response)
 
 
 class Match(NamedTuple):

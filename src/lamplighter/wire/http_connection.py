@@ -34,6 +34,7 @@ from lamplighter.wire.http_request_stream import RequestStream
 
 _COPY_BYTES = 65_536
 _LINGER_SECONDS = 2.0
+_OK = 200
 
 
 class Owner(Protocol):
@@ -376,7 +377,7 @@ class HttpConnection(asyncio.Protocol):
         is_last = exchange.is_last or self._server.is_closing
         tail = "Connection: close\r\n\r\n" if is_last else "\r\n"
         head = render_head(status, headers, f"{self._server.date_line()}Content-Length: {len(body)}\r\n{tail}")
-        if not body or not has_body(exchange.method, status):
+        if not body or (status != _OK and not has_body(exchange.method, status)) or exchange.method == "HEAD":
             transport.write(head)
         elif len(body) <= _COPY_BYTES:
             transport.write(head + body)

@@ -5,6 +5,8 @@ from lamplighter.environments.machine import Trigger, is_allowed
 from lamplighter.environments.runtime_api.answers import Answering, refuse_state
 from lamplighter.environments.runtime_api.peer import Peer
 
+_CONTENT_TYPE = ("Content-Type", "application/json")
+
 
 def handle_next(peer: Peer, exchange: Answering) -> None:
     if not is_allowed(peer.state, Trigger.NEXT):
@@ -16,7 +18,7 @@ def handle_next(peer: Peer, exchange: Answering) -> None:
 def send_event(exchange: Answering, event: InvokeEvent, deadline_ms: int) -> bool:
     """Hand the event over. False when the runtime hung up meanwhile."""
     headers = [
-        ("Content-Type", "application/json"),
+        _CONTENT_TYPE,
         ("Lambda-Runtime-Aws-Request-Id", event.request_id),
         ("Lambda-Runtime-Deadline-Ms", str(deadline_ms)),
         ("Lambda-Runtime-Invoked-Function-Arn", event.invoked_arn),
