@@ -1,6 +1,7 @@
 """A server in small, to be killed: opens a network and a driver, keeps one connected sandbox, and waits."""
 
 import asyncio
+import os
 import sys
 from pathlib import Path
 
@@ -14,7 +15,9 @@ async def main(place: Path) -> None:
     network = await open_network(EgressPolicy(mode="nat", resolver="none"), place / "state")
     driver = await NamespaceDriver.open(place / "state", blanks=1, network=network)
     source = "import time; print('up', flush=True); time.sleep(600)"
-    sandbox = await driver.start(House(driver, place).spec(PYTHON, "-c", source, is_connected=True))
+    files = place / f"of-{os.getpid()}"
+    files.mkdir(mode=0o755)
+    sandbox = await driver.start(House(driver, files).spec(PYTHON, "-c", source, is_connected=True))
     assert await read_line(sandbox.output_fd) == "up"
     print("connected", flush=True)
     await asyncio.Event().wait()

@@ -5,12 +5,14 @@ Everything happens in network namespaces that play the machine and the internet.
 
 import errno
 import json
+import os
+import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -60,6 +62,8 @@ probe.connect(("198.51.100.10", 9))
 print(probe.getsockname()[0], flush=True)
 time.sleep(60)
 """
+DEVICES = "ip -brief link"
+LOOK = f"nft list ruleset; {DEVICES}"
 ROOT = Path(__file__).parents[2]
 CLOSED = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ECONNREFUSED, errno.EACCES, "timeout"}
 
@@ -238,20 +242,46 @@ def test_nothing_is_left_on_the_machine(world: World) -> None:
 
 def test_nothing_is_left_of_a_server_that_was_killed(world: World) -> None:
     """The gateway is its own process: it sees the end of the server and clears up."""
-    look = "nft list ruleset; ip -brief link"
-    before = world.shell(look)
+    before = world.shell(LOOK)
     with state_directory() as place:
-        program = [sys.executable, "-m", "tests.security.egress_server", str(place)]
-        enter = ["nsenter", f"--net=/proc/{world.host}/ns/net"]
-        with subprocess.Popen([*enter, *program], stdout=subprocess.PIPE, cwd=ROOT) as killed:
-            assert killed.stdout is not None
-            assert killed.stdout.readline() == b"connected\n"
-            assert world.shell(look) != before
-            killed.kill()
-        deadline = time.monotonic() + SECONDS
-        while world.shell(look) != before and time.monotonic() < deadline:
-            time.sleep(0.05)
-    assert world.shell(look) == before
+        kill_server(world, place, with_gateway=False)
+        assert wait_for(world, lambda seen: seen == before)
+
+
+def test_the_next_start_removes_what_a_killed_gateway_left(world: World) -> None:
+    before, devices = world.shell(LOOK), world.shell(DEVICES)
+    with state_directory() as place:
+        kill_server(world, place, with_gateway=True)
+        assert wait_for(world, lambda _: world.shell(DEVICES) == devices)  # the kernel takes these away
+        assert world.shell(LOOK) != before
+        kill_server(world, place, with_gateway=False)
+        assert wait_for(world, lambda seen: seen == before)
+
+
+def kill_server(world: World, place: Path, *, with_gateway: bool) -> None:
+    """Start a server with a connected sandbox in the machine's network, and kill it, with its gateway or without."""
+    program = [sys.executable, "-m", "tests.security.egress_server", str(place)]
+    enter = ["nsenter", f"--net=/proc/{world.host}/ns/net"]
+    before = world.shell(LOOK)
+    with subprocess.Popen([*enter, *program], stdout=subprocess.PIPE, cwd=ROOT) as killed:
+        assert killed.stdout is not None
+        assert killed.stdout.readline() == b"connected\n"
+        assert world.shell(LOOK) != before
+        if with_gateway:
+            os.kill(gateway_of(killed.pid), signal.SIGKILL)
+        killed.kill()
+
+
+def gateway_of(server: int) -> int:
+    children = Path(f"/proc/{server}/task/{server}/children").read_text().split()
+    return next(int(pid) for pid in children if b"network_gateway" in Path(f"/proc/{pid}/cmdline").read_bytes())
+
+
+def wait_for(world: World, holds: Callable[[str], bool]) -> bool:
+    deadline = time.monotonic() + SECONDS
+    while not holds(world.shell(LOOK)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return holds(world.shell(LOOK))
 
 
 def test_a_machine_that_does_not_forward_is_told_what_to_do(world: World) -> None:

@@ -3,6 +3,10 @@
 import errno
 import os
 import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +20,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 OWNER = (4711, 4712)
 PTS = Path("/dev/pts")
 IS_MOUNT = PTS.is_mount()
+FIRST_HOST_ID = 1_500_000_000  # sandboxes have ids from here on
 REFUSED = (errno.EPERM, errno.EOVERFLOW)  # the latter where the mount has no id for the owner
 ATTEMPT = """
 import json, os
@@ -112,3 +117,60 @@ async def test_a_read_only_one_is_read_only_for_its_owner_too(cell: Cell, tmp_pa
     bind = share(tmp_path / "shared", writable=False)
 
     assert await ask(cell, bind, "tried(lambda: open('/mnt/shared/file', 'w').close())") == errno.EROFS
+
+
+async def test_a_link_swapped_in_while_sandboxes_start_never_leads_elsewhere(cell: Cell, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/secret").touch()
+    bind = share(tmp_path / "way/shared")
+    outcomes: list[Any] = []
+    with swapping(tmp_path / "way/shared", tmp_path / "elsewhere"):
+        for _ in range(20):
+            try:
+                outcomes.append(await ask(cell, bind, "os.listdir('/mnt/shared')"))
+            except SandboxFailed as refused:
+                outcomes.append(str(refused).rpartition(": ")[2])
+
+    allowed: tuple[Any, ...] = (os.strerror(errno.ELOOP), os.strerror(errno.ENOENT), os.strerror(errno.ENOTDIR), [])
+    assert all(outcome in allowed for outcome in outcomes), outcomes
+
+
+@contextmanager
+def swapping(directory: Path, elsewhere: Path) -> Iterator[None]:
+    """A neighbour who may write to the folder above puts a link in the directory's place, and takes it away again."""
+    is_over = threading.Event()
+
+    def swap() -> None:
+        aside = directory.with_name("aside")
+        while not is_over.is_set():
+            directory.rename(aside)
+            directory.symlink_to(elsewhere)
+            directory.unlink()
+            aside.rename(directory)
+
+    thread = threading.Thread(target=swap)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
+
+
+async def test_where_ids_cannot_be_mapped_the_mode_bits_decide(cell: Cell, tmp_path: Path) -> None:
+    """As on an NFS mount: ramfs cannot map either."""
+    bind = share(tmp_path / "shared", owned=False)
+    with ramfs(bind.source):
+        assert await ask(cell, bind, "tried(lambda: open('/mnt/shared/file', 'w').close())") == errno.EACCES
+        bind.source.chmod(0o1777)
+        assert await ask(cell, bind, "tried(lambda: open('/mnt/shared/file', 'w').close())") is None
+        assert (bind.source / "file").stat().st_uid >= FIRST_HOST_ID
+
+
+@contextmanager
+def ramfs(place: Path) -> Iterator[None]:
+    subprocess.run(["mount", "-t", "ramfs", "none", place], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", place], check=True)

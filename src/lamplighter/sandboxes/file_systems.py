@@ -105,6 +105,8 @@ def _stat(directory: str, told: asyncio.Future[os.stat_result], loop: asyncio.Ab
     try:
         descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
+            if str(Path(f"/proc/self/fd/{descriptor}").readlink()) != directory:
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))  # a link was put on the way to it
             found = os.fstat(descriptor)
         finally:
             os.close(descriptor)

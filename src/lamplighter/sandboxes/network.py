@@ -123,7 +123,7 @@ class Network:
         self._loop.add_reader(self._channel.fileno(), self._read)
         try:
             self.namespace, *rest = await asyncio.wait_for(self._ready, _START_SECONDS)
-        except (TimeoutError, NetworkRefused):
+        except BaseException:
             await self.close()
             raise
         if rest:
@@ -137,7 +137,7 @@ class Network:
             if not self._ready.done():
                 self._ready.set_exception(NetworkRefused("the gateway ended while it was starting"))
             else:
-                _log.error("the gateway has ended: functions have no network until the server is started again")
+                _log.error("the gateway has ended: what names open stays as it is until the server is started again")
             return
         (kind, *words), descriptors = got
         if kind == "ready":
@@ -173,7 +173,8 @@ class Network:
             if found != known:
                 known = found
                 addresses = open_addresses(self._policy.openings, found)
-                send(self._channel, pack("open", pack_addresses(addresses)))
+                with contextlib.suppress(OSError):  # the gateway has ended; that was told
+                    send(self._channel, pack("open", pack_addresses(addresses)))
 
     async def close(self) -> None:
         """Take the gateway down; returns when nothing of it is left on the host."""

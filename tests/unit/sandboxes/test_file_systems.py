@@ -137,6 +137,15 @@ async def test_a_file_is_no_file_system(tmp_path: Path) -> None:
     assert failed.value.trouble is Trouble.CONFIGURATION
 
 
+async def test_a_link_put_where_the_directory_was_is_no_file_system(tmp_path: Path) -> None:
+    table = read_file_systems({ARN: f"{tmp_path}/shared"})
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "shared").symlink_to("elsewhere")
+
+    with pytest.raises(FileSystemFailed, match=os.strerror(errno.ELOOP)):
+        await FileSystems(table).bind(ARN, "/mnt/a")
+
+
 async def test_a_directory_that_is_there_becomes_a_mount(tmp_path: Path) -> None:
     bind = await FileSystems({ARN: SharedDirectory(str(tmp_path), uid=7, gid=8)}).bind(ARN, "/mnt/a")
 
