@@ -25,6 +25,7 @@ SANDBOX_FAILURE = "Sandbox.Failure"
 
 _WITHOUT_REQUEST_ID = (FUNCTION_RESPONSE_TOO_LARGE, RUNTIME_TRUNCATED_RESPONSE)
 _VALID_TYPE = re.compile(r"(Runtime|Function)\.[A-Z][a-zA-Z]+")
+_LONGEST_TYPE = 1024  # it goes into logs, telemetry and answers
 
 # The names that Go's os/exec, and so Lambda, prints for signals.
 _SIGNAL_NAMES = {
@@ -102,6 +103,6 @@ def response_truncated() -> Fault:
 
 def reported_type(header: str) -> str:
     """The error type a runtime sent in Lambda-Runtime-Function-Error-Type, as AWS accepts it."""
-    if _VALID_TYPE.search(header):
+    if len(header) <= _LONGEST_TYPE and _VALID_TYPE.search(header):
         return header
     return FUNCTION_UNKNOWN if header.startswith("Function.") else RUNTIME_UNKNOWN

@@ -15,6 +15,10 @@ LINE_BYTES = 262_144
 _READ_BYTES = 65_536
 # A function that prints without end must not keep the loop to itself: then the rest waits for the next turn.
 _DRAIN_READS = 256
+# More lines in one read than any program prints that wants them read; they are handed out a piece a turn.
+_MANY_LINES = 4_096
+_PIECE_BYTES = 4_096
+_PAUSE_SECONDS = 0.002
 # How many messages are kept before they are cut down to the tail.
 _TAIL_PARTS = 128
 
@@ -104,6 +108,7 @@ class OutputReader:
         self._loop = asyncio.get_running_loop()
         self._is_open = True
         self._waiting = bytearray(4)
+        self._flood = b""  # read, but not handed out yet
         os.set_blocking(output_fd, False)
         self._loop.add_reader(output_fd, self._read_some)
 
@@ -112,7 +117,7 @@ class OutputReader:
 
     def drain(self) -> None:
         """Read what is there now, without waiting."""
-        if self._is_open:
+        if self._is_open and not self._flood:
             ioctl(self._fd, termios.FIONREAD, self._waiting)
             if any(self._waiting):  # mostly not, and to be told so by an exception would take three times as long
                 self._read(_DRAIN_READS)
@@ -129,11 +134,28 @@ class OutputReader:
             if not data:
                 self.close()
                 return
+            if data.count(b"\n") > _MANY_LINES:
+                self._flood = data
+                self._loop.remove_reader(self._fd)
+                self._hand_out_flood()
+                return
             for line in self._cutter.feed(data):
                 self._emit(line)
             if len(data) < _READ_BYTES:
                 # A short read has emptied the pipe; what came since will wake the loop.
                 return
+
+    def _hand_out_flood(self) -> None:
+        """A piece now, the rest in later turns; nothing more is read until then, so that the flooder has to wait."""
+        if not self._is_open:
+            return
+        piece, self._flood = self._flood[:_PIECE_BYTES], self._flood[_PIECE_BYTES:]
+        for line in self._cutter.feed(piece):
+            self._emit(line)
+        if self._flood:
+            self._loop.call_later(_PAUSE_SECONDS, self._hand_out_flood)
+        else:
+            self._loop.add_reader(self._fd, self._read_some)
 
     def _emit(self, line: bytes) -> None:
         text = line.decode("utf-8", "replace")
@@ -149,5 +171,6 @@ class OutputReader:
         self._is_open = False
         self._loop.remove_reader(self._fd)
         os.close(self._fd)
-        for line in self._cutter.flush():
+        flood, self._flood = self._flood, b""
+        for line in (*self._cutter.feed(flood), *self._cutter.flush()):
             self._emit(line)

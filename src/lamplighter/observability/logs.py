@@ -20,6 +20,10 @@ from lamplighter.observability.log_reader import LogEvent, LogReader
 __all__ = ["LogPolicy", "LogStore", "LogWriter"]
 
 
+# What a record costs beside its text; without it a flood of empty lines would count for next to nothing.
+_RECORD_BYTES = 128
+
+
 class _Gatherer(Protocol):
     """What a writer needs of its store."""
 
@@ -52,12 +56,12 @@ class LogWriter:
         if not self._records:
             self._store.gather(self)
         self._records.append(LogRecord(timestamp_ms, message))
-        self._size += len(message)
+        self._size += len(message) + _RECORD_BYTES
         if self._size > self._limit:
             self._store.overflow(self)
 
     def take(self) -> tuple[list[LogRecord], int]:
-        """Hand over what was written, with its size in characters."""
+        """Hand over what was written, with about its size."""
         records, size = self._records, self._size
         self._records, self._size = [], 0
         return records, size
@@ -144,7 +148,8 @@ class LogStore:
     def overflow(self, writer: LogWriter) -> None:
         """Hand over one stream's lines at once, or drop them when too much waits already."""
         self._gathered.remove(writer)
-        self._send([writer])
+        # Half of the room is for streams that are not flooded.
+        self._send([writer], self._policy.waiting_bytes // 2)
 
     def _hand_over(self) -> None:
         if self._timer is not None:
@@ -152,14 +157,14 @@ class LogStore:
             self._timer = None
         gathered, self._gathered = self._gathered, []
         if gathered:
-            self._send(gathered)
+            self._send(gathered, self._policy.waiting_bytes)
 
-    def _send(self, writers: list[LogWriter]) -> None:
+    def _send(self, writers: list[LogWriter], most: int) -> None:
         batch = _Batch()
         waiting = self._handed_over - self._done
         for writer in writers:
             records, size = writer.take()
-            if waiting + batch.size + size > self._policy.waiting_bytes:
+            if waiting + batch.size + size > most:
                 self._dropped += len(records)
                 continue
             batch.streams.append((writer.key, records))

@@ -336,3 +336,17 @@ async def test_full_disk_takes_whole_lines_or_none_and_is_used_again_when_it_has
         assert len(kept) == 3001 - dropped
         assert kept[-1] == "room again"
         await store.close()
+
+
+async def test_a_flood_of_empty_lines_is_dropped_before_it_takes_more_memory_than_is_allowed(tmp_path: Path) -> None:
+    store = LogStore(tmp_path / "logs", LogPolicy(low_water_bytes=0, waiting_bytes=512 * KIB))
+    flooder = store.open(ACCOUNT, REGION, GROUP, STREAM)
+    other = store.open(ACCOUNT, REGION, "/aws/lambda/other", STREAM)
+    for _ in range(50_000):
+        flooder.write(1, "\n")  # in one turn of the loop: the thread may not have written any of it yet
+    other.write(2, "kept\n")
+    await store.flush()
+
+    kept = [event.message for event in store.reader.events(ACCOUNT, REGION, "/aws/lambda/other", STREAM)]
+    assert kept == ["kept\n"]
+    await store.close()

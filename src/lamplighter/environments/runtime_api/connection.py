@@ -5,6 +5,9 @@ length only. What the general HTTP connection has parsed once is recognised by c
 of the server's work for a warm invoke; whatever looks different in the least goes the general way. Must not know pools.
 """
 
+import asyncio
+from typing import cast
+
 from lamplighter.environments.machine import State
 from lamplighter.environments.runtime_api.answers import ACCEPTED
 from lamplighter.environments.runtime_api.peer import Peer
@@ -25,15 +28,48 @@ _HELD_BYTES = 1024 * 1024
 _COPY_BYTES = 65_536
 
 
+class Hold:
+    """How many connections one environment may open, and how many bytes of unfinished requests they may leave here.
+
+    A hostile function could otherwise begin a large response on each of its connections and finish none.
+    """
+
+    __slots__ = ("_connections", "_free")
+
+    def __init__(self, most_bytes: int, most_connections: int) -> None:
+        self._free = most_bytes
+        self._connections = most_connections
+
+    def admit(self) -> bool:
+        if self._connections == 0:
+            return False
+        self._connections -= 1
+        return True
+
+    def leave(self) -> None:
+        self._connections += 1
+
+    def take(self, size: int) -> bool:
+        """Whether there was room."""
+        self._free -= size
+        return self._free >= 0
+
+    def give_back(self, size: int) -> None:
+        self._free += size
+
+
 class RuntimeConnection(HttpConnection):
     """A connection that is itself the exchange of a poll that came the short way."""
 
     # More attributes than CPython 3.11 keeps in line (30): in slots each is read and written at twice the speed.
-    __slots__ = ("_content_type", "_environment", "_has_unread_event", "_held", "_is_parked", "_known_poll",
-                 "_known_response", "_missing", "_pieces")  # fmt: skip
+    __slots__ = ("_content_type", "_environment", "_has_unread_event", "_held", "_hold_of_all", "_is_admitted",
+                 "_is_parked", "_known_poll", "_known_response", "_missing", "_pieces", "_taken")  # fmt: skip
 
-    def __init__(self, server: Owner, peer: Peer) -> None:
+    def __init__(self, server: Owner, peer: Peer, hold: Hold) -> None:
         super().__init__(server)
+        self._hold_of_all = hold
+        self._is_admitted = False
+        self._taken = 0  # bytes of it that this connection keeps
         self._environment = peer
         self._is_parked = False
         self._has_unread_event = False  # nothing has come since an event was given to this connection
@@ -45,11 +81,52 @@ class RuntimeConnection(HttpConnection):
         self._missing = 0
         self._pieces: list[bytes] = []
 
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._is_admitted = self._hold_of_all.admit()
+        if self._is_admitted:
+            super().connection_made(transport)
+        else:  # to tell it so politely would keep a descriptor of the server's for a while
+            cast("asyncio.Transport", transport).abort()
+
     def connection_lost(self, exc: Exception | None) -> None:
         # The kernel resets a connection that is closed over unread bytes, and only then.
         if self._has_unread_event and isinstance(exc, ConnectionResetError):
             self._environment.event_was_not_read()
+        self._drop()
+        self._let_go()
+        if self._is_admitted:
+            self._hold_of_all.leave()
         super().connection_lost(exc)
+
+    def _take(self, size: int) -> bool:
+        """Count bytes that have to be kept for a while; ends the connection when there is no room for them."""
+        self._taken += size
+        if self._hold_of_all.take(size):
+            return True
+        self._drop()
+        self.abort()
+        return False
+
+    def _drop(self) -> None:
+        """Free what is kept now; connection and parser refer to one another, so it would wait for the collector."""
+        for kept in (self._parts, self._pieces, self._raw_headers, self._url):
+            kept.clear()
+        self._waiting.clear()
+        self._held = b""
+
+    def _let_go(self) -> None:
+        if self._taken:
+            self._hold_of_all.give_back(self._taken)
+            self._taken = 0
+
+    def _receive(self, data: bytes) -> None:
+        """The general way, which keeps what is not a whole request yet."""
+        if not self._take(len(data)):
+            return
+        super().data_received(data)
+        is_kept = self._is_in_head or self._is_in_body or self._waiting
+        if not is_kept or self._stream is not None or self._is_skipping:
+            self._let_go()
 
     def data_received(self, data: bytes) -> None:
         self._has_unread_event = False
@@ -60,12 +137,12 @@ class RuntimeConnection(HttpConnection):
         elif (
             self._exchange is not None or self._is_in_head or self._is_in_body or self._waiting or self._is_closing_soon
         ):
-            super().data_received(data)
+            self._receive(data)
         elif data == self._known_poll and self._environment.state is State.RESPONDED:
             self._is_parked = True
             self._environment.runtime_polled(self)
         elif self._known_response is None or not self._take_response(data, *self._known_response):
-            super().data_received(data)
+            self._receive(data)
             self._learn(data)
 
     # --- learning, from what the general way has just taken
@@ -116,7 +193,10 @@ class RuntimeConnection(HttpConnection):
         if self._missing or self._pieces:
             self._pieces.append(piece)
         if self._missing:
+            self._take(len(piece))
             return
+        if self._taken:
+            self._let_go()
         pieces, self._pieces = self._pieces, []
         if self._environment.state is State.INVOKING:
             if self._transport is not None and not self._transport.is_closing():
@@ -155,6 +235,7 @@ class RuntimeConnection(HttpConnection):
             transport.writelines((head, body))
         if self._held:
             held, self._held = self._held, b""
+            self._let_go()
             self.data_received(held)
         return True
 
@@ -163,6 +244,8 @@ class RuntimeConnection(HttpConnection):
         self._held += data
         if len(self._held) > _HELD_BYTES:
             self.abort()
+        else:
+            self._take(len(data))
 
 
 def _one_line(text: str) -> str:

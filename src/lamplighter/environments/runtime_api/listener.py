@@ -3,7 +3,7 @@
 Must not know sandboxes: it is given a socket that listens already.
 """
 
-from lamplighter.environments.runtime_api.connection import RuntimeConnection
+from lamplighter.environments.runtime_api.connection import Hold, RuntimeConnection
 from lamplighter.environments.runtime_api.peer import Peer
 from lamplighter.environments.runtime_api.response import wants_stream
 from lamplighter.environments.runtime_api.router import Others, Router
@@ -14,6 +14,7 @@ from lamplighter.wire.http_server import HttpServer
 
 _HEADER_BYTES = 2 * 1024 * 1024
 _CONNECTIONS = 64
+_RESPONSES_HELD = 2
 
 
 def listener_limits(response_bytes: int) -> HttpLimits:
@@ -45,6 +46,7 @@ class RuntimeApiListener(HttpServer):
             clock=clock,
         )
         self._peer = peer
+        self._hold = Hold(peer.response_limit * _RESPONSES_HELD + 2 * _HEADER_BYTES, _CONNECTIONS)
 
     def _connect(self) -> HttpConnection:
-        return RuntimeConnection(self, self._peer)
+        return RuntimeConnection(self, self._peer, self._hold)

@@ -8,6 +8,8 @@ import asyncio
 import contextlib
 from typing import Any
 
+import msgspec
+
 from lamplighter.environments.background import Background
 from lamplighter.environments.telemetry.destination import Connect, destination
 from lamplighter.environments.telemetry.event import TelemetryEvent, iso_time
@@ -54,7 +56,7 @@ class TelemetryHub:
             subscriber.offer(event)
 
     def _keep(self, event: TelemetryEvent) -> None:
-        size = len(event.record) if isinstance(event.record, str) else 0
+        size = len(event.record if isinstance(event.record, str) else msgspec.json.encode(event.record))
         if len(self._early) < _KEPT_EVENTS and self._early_characters + size <= _KEPT_CHARACTERS:
             self._early.append(event)
             self._early_characters += size
