@@ -103,7 +103,7 @@ def weak_launcher(place: Path) -> Path:
     compiler = find_compiler()
     assert compiler is not None
     sources = [str(source) for source in sorted(SOURCES.glob("*.c"))]
-    subprocess.run([*compiler, "-std=gnu17", "-O1", "-DLAMPLIGHTER_WEAKENED", "-o", str(binary), *sources], check=True)
+    subprocess.run([*compiler, "-std=gnu17", "-O0", "-DLAMPLIGHTER_WEAKENED", "-o", str(binary), *sources], check=True)
     return binary
 
 

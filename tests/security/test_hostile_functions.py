@@ -17,7 +17,7 @@ from tests.e2e.function_house import FunctionHouse, is_root, open_house
 pytestmark = pytest.mark.skipif(not is_root(), reason="needs root")
 
 MIB = 1024 * 1024
-INVOKES = 30
+INVOKES = 15
 FLOODS = {
     "empty lines": "while True: os.write(1, b'\\n' * 65536)",
     "long lines": "while True: os.write(1, b'x' * 65535 + b'\\n')",
@@ -87,7 +87,7 @@ async def test_a_flooding_function_neither_fills_the_server_nor_stops_its_neighb
     body = "".join(f"    {line}\n" for line in FLOODS[flood].splitlines())
     async with open_house(tmp_path) as house:
         house.deploy({"index.py": QUICK}, name="quick")
-        house.deploy({"index.py": FLOODING + body}, name="flooder", timeout=3, memory_size=1769)
+        house.deploy({"index.py": FLOODING + body}, name="flooder", timeout=1, memory_size=1769)
         assert json.loads((await house.invoke({}, function_name="quick")).payload) == "served"
         before = peak[0]
         flooding = asyncio.ensure_future(house.invoke({}, function_name="flooder"))

@@ -47,4 +47,4 @@ async def test_the_limits_are_lambdas(cell: Cell) -> None:
 
 
 async def test_on_a_machine_out_of_memory_functions_go_first(cell: Cell) -> None:
-    assert int(await cell.probe("read_file", "/proc/self/oom_score_adj")) == 500
+    assert int(await cell.probe("read_file", "/proc/self/oom_score_adj")) >= 500

@@ -22,6 +22,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+enum { OOM_SCORE = 500 };
+
 static pid_t clone_with(uint64_t flags, int cgroup_fd) {
     struct clone_args arguments = {.flags = flags};
     if (cgroup_fd >= 0) {
@@ -57,14 +59,24 @@ static void clone_inner(struct birth *birth, int cgroup) {
     report(-1, "born", "%d", inner);
 }
 
+static void offer_to_oom_killer(void) {
+    /* A server that is guarded against the OOM killer must not hand that on: on a machine out of memory functions go
+     * first. A higher score is left alone, because to lower it would need a capability. */
+    char text[16] = "";
+    int file = open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC);
+    if (file >= 0 && read(file, text, sizeof(text) - 1) > 0 && atoi(text) < OOM_SCORE &&
+        dprintf(file, "%d", OOM_SCORE) < 0)
+        fail("OOM score");
+    if (file >= 0) close(file);
+}
+
 static noreturn void live_outside(struct fields *order) {
     static char disk[4096]; /* outlives the order, whose buffer later messages use */
     struct birth birth = {.outer = getpid(), .users_fd = -1, .unshared = {-1, -1}, .mapped = {-1, -1}};
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     report(-1, "outer", "%d", birth.outer);
     birth.is_root = strcmp(need_field(order), "root") == 0;
-    /* A server that is guarded against the OOM killer must not hand that on: on a machine out of memory functions go. */
-    write_file("/proc/self/oom_score_adj", "500");
+    offer_to_oom_killer();
     long host_id = need_number(order);
     birth.host_uid = birth.is_root ? (unsigned)host_id : getuid();
     birth.host_gid = birth.is_root ? (unsigned)host_id : getgid();
