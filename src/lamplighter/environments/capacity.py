@@ -10,7 +10,8 @@ import msgspec
 
 from lamplighter.environments.machine_memory import Memory
 
-_SAMPLE_SECONDS = 1.0
+# How often the machine's memory is looked at: whoever found no room may find some so much later, unannounced.
+SAMPLE_SECONDS = 1.0
 # Of one environment no more than this part is asked for ahead: one larger than the machine may still try.
 _LARGEST_PART = 0.25
 
@@ -50,7 +51,7 @@ class SpareMemory:
 
     def _look(self) -> Memory | None:
         now = self._monotonic()
-        if now - self._looked_at >= _SAMPLE_SECONDS:
+        if now - self._looked_at >= SAMPLE_SECONDS:
             self._looked_at = now
             self._memory = self._read()
             self._promised = 0.0

@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Protocol
 
 from lamplighter.environments.blueprint import Blueprint
-from lamplighter.environments.capacity import Capacity
+from lamplighter.environments.capacity import SAMPLE_SECONDS, Capacity
 from lamplighter.environments.environment import Environment, Platform
 from lamplighter.environments.keep_alive import KeepAlive
 from lamplighter.environments.placement import SETTLING_SECONDS, Situation, decide
@@ -198,7 +198,8 @@ class Pool:
                 self._waiting.remove(ticket)
                 ticket.fail(NoCapacity())
         if len(self._waiting) > self._starting:
-            self._recheck_after(max(0.0, self._waiting[self._starting].queued_at - oldest_allowed))
+            patience = max(0.0, self._waiting[self._starting].queued_at - oldest_allowed)
+            self._recheck_after(min(patience, SAMPLE_SECONDS))
         self._report_if_empty()
 
     # --- starts

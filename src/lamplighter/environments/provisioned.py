@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from lamplighter.environments.blueprint import Blueprint
-from lamplighter.environments.capacity import Capacity
+from lamplighter.environments.capacity import SAMPLE_SECONDS, Capacity
 from lamplighter.environments.environment import Environment, Platform
 from lamplighter.environments.placement import SETTLING_SECONDS
 from lamplighter.environments.ticket import Ticket
@@ -73,6 +73,7 @@ class Provision:
         self._failures = 0
         self._failure: str | None = None
         self._pause: asyncio.TimerHandle | None = None
+        self._recheck: asyncio.TimerHandle | None = None
         self._alive: set[Environment] = set()
         self._ready: set[Environment] = set()
         self._idle: list[Environment] = []
@@ -130,11 +131,21 @@ class Provision:
         most = _STARTS_PER_CORE * self._house.cores - self._starting
         for _ in range(min(most, self._target - self._present)):
             if not capacity.has_room(memory_mib) and not self._house.make_room(memory_mib):
-                return  # all are told when room was made
+                self._look_again()
+                return
             capacity.reserve(memory_mib)
             self._present += 1
             self._starting += 1
             self._platform.background.spawn(self._start(), f"provision {self.configuration.qualified_arn}")
+
+    def _look_again(self) -> None:
+        """All are told when room was made, but not when the machine has more memory again."""
+        if self._recheck is None:
+            self._recheck = self._loop.call_later(SAMPLE_SECONDS, self._recheck_room)
+
+    def _recheck_room(self) -> None:
+        self._recheck = None
+        self.balance()
 
     # --- starts
 

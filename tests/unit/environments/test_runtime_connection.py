@@ -83,6 +83,12 @@ class Peer:
     def runtime_failed_init(self, payload: bytes, error_type: str) -> None:
         raise AssertionError("no init error was sent")
 
+    def runtime_awaits_restore(self) -> bool:
+        raise AssertionError("nothing here is restored")
+
+    def runtime_failed_restore(self, payload: bytes, error_type: str) -> None:
+        raise AssertionError("nothing here is restored")
+
 
 class Client:
     """A runtime that sends what it is told, piece by piece, and reads whole answers."""
@@ -289,7 +295,9 @@ async def test_the_kernel_knows_at_once_that_a_poll_was_hung_up() -> None:
     peer = Peer(is_answering=False)
     async with served(peer) as client:
         await client.send(POLL)
-        assert peer.kept is not None
+        async with asyncio.timeout(30):
+            while peer.kept is None:  # noqa: ASYNC110  # the peer tells nobody
+                await asyncio.sleep(0.001)
         assert not peer.kept.is_closed_by_peer()
         client.socket.close()
         assert peer.kept.is_closed_by_peer()  # the loop had no turn to notice it

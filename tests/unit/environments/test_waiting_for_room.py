@@ -8,11 +8,12 @@ import pytest
 
 from lamplighter.environments.background import Background
 from lamplighter.environments.blueprint import Blueprint
-from lamplighter.environments.capacity import Capacity
+from lamplighter.environments.capacity import Capacity, SpareMemory
 from lamplighter.environments.environment import Platform
 from lamplighter.environments.event import InvokeEvent
 from lamplighter.environments.freezer import Freezer
 from lamplighter.environments.keep_alive import KeepAlive
+from lamplighter.environments.machine_memory import Memory
 from lamplighter.environments.pool import NoCapacity, Pool, VersionKey
 from lamplighter.environments.ticket import Ticket
 from lamplighter.kernel.clock import SystemClock
@@ -26,7 +27,7 @@ from tests.unit.environments.configurations import configuration
 
 @dataclass
 class House:
-    """A machine with room for one environment."""
+    """A machine, with room for one environment unless said otherwise."""
 
     capacity: Capacity = field(default_factory=lambda: Capacity(1))
     cores: int = 2
@@ -70,5 +71,31 @@ async def test_the_invoke_that_an_environment_starts_for_outlasts_those_for_whic
     await asyncio.wait_for(tickets[0].wait(), 30)
     with pytest.raises(LookupError):
         tickets[0].outcome()
+    await background.close(1)
+    await driver.close()
+
+
+async def test_who_waits_for_memory_is_served_soon_after_there_is_some(tmp_path: Path) -> None:
+    """Memory of the machine comes back unannounced: nobody of ours gave it."""
+    looks: list[Memory] = []
+
+    def read() -> Memory:
+        looks.append(Memory(10_000, 0 if len(looks) < 2 else 10_000))
+        return looks[-1]
+
+    async def prepare(_: FunctionConfiguration) -> Blueprint:
+        raise LookupError("the start has begun")
+
+    background = Background()
+    driver = await ProcessDriver.open(tmp_path, with_bubblewrap=False)
+    platform = Platform(driver, KeptLogs(), SystemClock(), RandomIds(), Limits(), background, Freezer(0.0))
+    spare = SpareMemory(read, 0.9, asyncio.get_running_loop().time)
+    pool = Pool(configuration(), prepare, platform, House(Capacity(10, None, spare), queue_seconds=3600))
+    ticket = Ticket(InvokeEvent("1", b"{}", "arn", "", 3), lambda: None)
+    pool.submit(ticket)
+    await asyncio.wait_for(ticket.wait(), 60)
+    with pytest.raises(LookupError):
+        ticket.outcome()
+    assert len(looks) == 3
     await background.close(1)
     await driver.close()
