@@ -30,6 +30,14 @@ OPEN_TELEMETRY = NpmPackage(
 REQUEST_IDS = ("8b5ce5a0-5cd6-4b58-a3ba-b4b0a1d5d1b1", "8b5ce5a0-5cd6-4b58-a3ba-b4b0a1d5d1b2")
 POWERTOOLS = "aws-lambda-powertools==3.37.0"
 
+# As AWS's documentation has it: the options go before the last argument, which is the file that Python runs.
+WRAPPER = """#!/bin/bash
+args=("$@")
+extra_args=("-X" "importtime")
+args=("${args[@]:0:$#-1}" "${extra_args[@]}" "${args[@]: -1}")
+exec "${args[@]}"
+"""
+WRAPPED = "import sys\ndef handler(event, context):\n    return [sys.argv, 'importtime' in sys._xoptions]\n"
 TRACED = "exports.handler = async (event) => ({ got: event });\n"
 POWERFUL = """
 from aws_lambda_powertools import Logger, Metrics
@@ -139,3 +147,18 @@ async def test_powertools_logs_measures_and_reads_the_metadata(tmp_path: Path) -
         assert (line["message"], line["cold_start"], line["function_request_id"]) == ("lit", True, REQUEST_IDS[0])
         assert (cold_start["ColdStart"], lit["Lit"]) == ([1.0], [1.0])
         assert lit["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "Lamps"
+
+
+async def test_the_documented_wrapper_script_gives_python_an_option(tmp_path: Path) -> None:
+    def wrapper(place: Path) -> None:
+        place.mkdir()
+        (place / "importtime_wrapper").write_text(WRAPPER)
+        (place / "importtime_wrapper").chmod(0o755)
+
+    async with open_house(tmp_path) as house:
+        added = layer(house, "wrapper", wrapper)
+        environment = {"AWS_LAMBDA_EXEC_WRAPPER": "/opt/importtime_wrapper"}
+        house.deploy({"index.py": WRAPPED}, memory_size=1769, timeout=30, environment=environment, layers=(added,))
+        result = await house.invoke({})
+        assert json.loads(result.payload) == [["/var/runtime/bootstrap.py"], True]
+        assert any("import time:" in message for message in house.logs.messages())

@@ -76,13 +76,13 @@ def renew_randomness() -> None:
         loaded["numpy.random"].seed()
 
 
-def go_on(code: types.CodeType, handler: str) -> None:
-    """What `python bootstrap.py HANDLER` does from here, in a module that looks like its own."""
+def go_on(code: types.CodeType) -> None:
+    """What `python bootstrap.py` does from here, in a module that looks like its own."""
     import time
 
     time.tzset()
-    sys.argv[:] = [BOOTSTRAP, handler]
-    sys.orig_argv[:] = [sys.executable, BOOTSTRAP, handler]
+    sys.argv[:] = [BOOTSTRAP]
+    sys.orig_argv[:] = [sys.executable, BOOTSTRAP]
     sys.path_importer_cache.clear()
     main = sys.modules["__main__"]
     kept = {"__name__": "__main__", "__builtins__": main.__dict__["__builtins__"], "__file__": BOOTSTRAP}
@@ -113,7 +113,7 @@ def become_zygote(taker: Taker, code: types.CodeType) -> None:
         for name in ("bootstrap", "__main__"):  # these have read it when they were loaded
             del sys.modules[f"awslambdaric.{name}"]
             delattr(sys.modules["awslambdaric"], name)
-    go_on(code, arguments[0])
+    go_on(code)
 
 
 # --- SnapStart
@@ -143,7 +143,7 @@ def restore_tmp(archive: bytes) -> None:
             tar.extractall("/tmp")  # noqa: S108, S202  # made by this very function, extracted with its own rights
 
 
-def become_template(taker: Taker, code: types.CodeType, handler: str) -> None:
+def become_template(taker: Taker, code: types.CodeType) -> None:
     from awslambdaric.lambda_runtime_client import (  # type: ignore[import-not-found]  # only there inside
         LambdaRuntimeClient,
     )
@@ -169,7 +169,7 @@ def become_template(taker: Taker, code: types.CodeType, handler: str) -> None:
         restore_next(client)
 
     LambdaRuntimeClient.restore_next = taken_restore_next
-    go_on(code, handler)
+    go_on(code)
 
 
 def begin(arguments: "list[str]") -> None:
@@ -180,7 +180,7 @@ def begin(arguments: "list[str]") -> None:
     if arguments[0] == "zygote":
         become_zygote(Taker(), code)
     else:
-        become_template(Taker(), code, arguments[1])
+        become_template(Taker(), code)
 
 
 if __name__ == "__main__":

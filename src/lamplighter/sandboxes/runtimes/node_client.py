@@ -73,4 +73,4 @@ def install_node_client(root: Path, cache: Path, identifier: Identifier, progres
 
 
 def node_argv() -> tuple[str, ...]:
-    return ("/var/lang/bin/node", "/var/runtime/index.mjs", "{handler}")
+    return ("/var/lang/bin/node", "/var/runtime/index.mjs")

@@ -35,4 +35,4 @@ def compile_python(interpreter: list[str], root: Path, directory: Path, env: dic
 
 
 def python_argv(identifier: Identifier) -> tuple[str, ...]:
-    return (f"/var/lang/bin/python{identifier.version}", "/var/runtime/bootstrap.py", "{handler}")
+    return (f"/var/lang/bin/python{identifier.version}", "/var/runtime/bootstrap.py")

@@ -1,7 +1,8 @@
 """Start of a Python runtime: Lambda's module search path, then AWS's runtime interface client, unmodified.
 
-Runs inside the sandbox as `/var/lang/bin/python3.x /var/runtime/bootstrap.py HANDLER`. The function's own packages
-come first, then layers, then what the runtime brings, so the function's versions always win.
+Runs inside the sandbox as `/var/lang/bin/python3.x /var/runtime/bootstrap.py`, the handler in _HANDLER: wrapper scripts
+count on Lambda's command line. The function's own packages come first, then layers, then what the runtime brings, so
+the function's versions always win.
 """
 
 # ruff: noqa: INP001  # copied into the runtime, never imported by the server
@@ -25,4 +26,4 @@ if __name__ == "__main__":
     set_search_path()
     from awslambdaric.__main__ import main  # type: ignore[import-not-found]  # only there inside the sandbox
 
-    main(sys.argv)
+    main([sys.argv[0], *(sys.argv[1:] or [os.environ["_HANDLER"]])])

@@ -1,4 +1,4 @@
-// Start of a Node.js runtime: AWS's runtime interface client, unmodified, for the handler named on the command line.
+// Start of a Node.js runtime: AWS's runtime interface client, unmodified, for the handler in _HANDLER: Lambda names none.
 // The client's own command line prints a line that Lambda does not print, hence this file.
 import { run } from "./node_modules/aws-lambda-ric/dist/index.mjs";
 
