@@ -66,6 +66,13 @@ class Recorded:
     def runtime_failed_init(self, payload: bytes, error_type: str) -> None:
         self.calls.append(("init", payload, error_type))
 
+    def runtime_awaits_restore(self) -> bool:
+        self.calls.append(("awaits restore",))
+        return True
+
+    def runtime_failed_restore(self, payload: bytes, error_type: str) -> None:
+        self.calls.append(("failed restore", payload, error_type))
+
 
 def call(peer: Recorded, method: str, path: str, body: bytes = b"", **headers: str) -> Answer:
     answer = Answer()
