@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lamplighter.cli.machine import try_freezing
+from lamplighter.cli.machine_checks import try_freezing
 from lamplighter.sandboxes.namespaces.driver import NamespaceDriver
 from lamplighter.sandboxes.process.driver import ProcessDriver
 from tests.live_sandboxes import is_root, state_directory

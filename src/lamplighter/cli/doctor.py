@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lamplighter import __version__
-from lamplighter.cli import machine
+from lamplighter.cli import machine_checks
 from lamplighter.cli.running_server import add_data_dir, configuration_of
 from lamplighter.cli.version import part_versions
 from lamplighter.sandboxes.drivers import open_driver
@@ -35,7 +35,9 @@ def run(arguments: argparse.Namespace) -> int:
         "versions": part_versions(),
         "driver": driver,
         "isolation": lines,
-        "machine": [str(feature) for feature in machine.look(configuration.data_dir, configuration.max_environments)],
+        "machine": [
+            str(feature) for feature in machine_checks.look(configuration.data_dir, configuration.max_environments)
+        ],
         "runtimes": {entry.name: entry.reason or "ok" for entry in runtimes},
     }
     print(json.dumps(report, indent=2) if arguments.json else _told(report))
@@ -50,7 +52,7 @@ async def _look_at_driver(name: str | None) -> tuple[str | None, list[str]]:
         except SandboxFailed as error:
             return None, [str(error)]
         try:
-            features = (*driver.isolation, await machine.try_freezing(driver, Path(directory)))
+            features = (*driver.isolation, await machine_checks.try_freezing(driver, Path(directory)))
         finally:
             await driver.close()
         return driver.name, [str(feature) for feature in features]

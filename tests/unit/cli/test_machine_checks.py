@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lamplighter.cli.machine import filesystem_of, look
+from lamplighter.cli.machine_checks import filesystem_of, look
 
 MOUNTS = """\
 22 1 254:0 / / rw,relatime - ext4 /dev/vda rw
