@@ -5,10 +5,14 @@ Must not know configuration: it is told where the data lies and how many environ
 
 import asyncio
 import os
+import platform
 import resource
 import time
 from pathlib import Path
 
+from lamplighter.sandboxes.namespaces.compiler import find_compiler
+from lamplighter.sandboxes.network import lacks_for
+from lamplighter.sandboxes.network_plan import EgressPolicy
 from lamplighter.sandboxes.sandbox import Bind, Feature, Sandbox, SandboxDriver, SandboxFailed, SandboxSpec
 
 _MIB = 1024 * 1024
@@ -30,6 +34,8 @@ def look(data_dir: Path, environments: int) -> tuple[Feature, ...]:
         _descriptors(environments),
         _memory(environments),
         _swap(Path("/proc/swaps").read_text(encoding="utf-8")),
+        _egress(),
+        _memory_images(),
     )
 
 
@@ -79,6 +85,22 @@ def _swap(swaps: str) -> Feature:
     return Feature(
         "memory limits are not softened by swap", holds, "swap is counted" if holds else "swap is not counted"
     )
+
+
+def _egress() -> Feature:
+    lack = lacks_for(EgressPolicy(mode="nat"))
+    return Feature(
+        "functions could reach the internet (setting egress)", not lack, lack or "nft, ip and forwarding are here"
+    )
+
+
+def _memory_images() -> Feature:
+    """Zygotes and SnapStart; where they cannot be had starts are plain."""
+    name = "starts from memory images (zygotes, SnapStart)"
+    if platform.machine() != "x86_64":
+        return Feature(name, False, f"written for x86_64, this machine is {platform.machine()}")
+    compiler = find_compiler()
+    return Feature(name, compiler is not None, f"built with {compiler[0]}" if compiler else "there is no C compiler")
 
 
 async def try_freezing(driver: SandboxDriver, folder: Path) -> Feature:
