@@ -128,7 +128,8 @@ class NamespaceDriver:
 
     def _plan(self, spec: SandboxSpec, client: SpawnerClient, image: Path | None, network: Network | None) -> bytes:
         binds = spec.binds if network is None else (*spec.binds, *network.binds)
-        targets = tuple((bind.target, bind.source.is_dir()) for bind in binds)
+        # A shared directory is not looked at here: it may be a network mount that does not answer.
+        targets = tuple((bind.target, bind.owner is not None or bind.source.is_dir()) for bind in binds)
         stubs = self._stubs.for_root(spec.root, (*targets, (spec.cwd, True)))
         fields: list[str | int] = ["build", "hostname", spec.hostname, "root", str(spec.root), "cwd", spec.cwd]
         if stubs is not None:
