@@ -27,7 +27,7 @@ from lamplighter.sandboxes.network_plan import (
     plan_network,
     usable_resolver,
 )
-from lamplighter.sandboxes.sandbox import Bind, Feature, SandboxFailed
+from lamplighter.sandboxes.sandbox import Bind, SandboxFailed
 
 _log = logging.getLogger(__name__)
 _PACKAGE_ROOT = Path(__file__).resolve().parents[2]
@@ -62,12 +62,6 @@ def lacks_for(policy: EgressPolicy) -> str:
     if policy.is_connected and _FORWARDING.read_text().strip() == "0":
         return "egress needs the host to forward packets (sysctl -w net.ipv4.ip_forward=1)"
     return ""
-
-
-def egress_feature() -> Feature:
-    """What `doctor` says of egress."""
-    lack = lacks_for(EgressPolicy(mode="nat"))
-    return Feature("egress for functions, if it is wanted", not lack, lack or "nft and a gateway namespace")
 
 
 class Network:

@@ -19,7 +19,7 @@ from lamplighter.sandboxes.namespaces.messages import pack
 from lamplighter.sandboxes.namespaces.sandbox import NamespaceSandbox, start_message
 from lamplighter.sandboxes.namespaces.self_check import check_isolation
 from lamplighter.sandboxes.namespaces.stubs import Stubs
-from lamplighter.sandboxes.network import Network, egress_feature
+from lamplighter.sandboxes.network import Network
 from lamplighter.sandboxes.sandbox import Feature, SandboxFailed, SandboxSpec
 
 RUNTIME_API_ADDRESS = "127.0.0.1:9001"
@@ -51,7 +51,7 @@ class NamespaceDriver:
         driver = cls(launcher, place, blanks=blanks, network=network)
         await driver.spawner()
         try:
-            driver.isolation = (*await check_isolation(driver, launcher, place / "probe"), egress_feature())
+            driver.isolation = await check_isolation(driver, launcher, place / "probe")
         except BaseException:
             await driver.close()
             raise
