@@ -71,6 +71,9 @@ async def test_python_sees_what_lambda_shows_and_its_log_is_in_order(tmp_path: P
         seen = json.loads(result.payload)
         assert 4000 < seen.pop("remaining") <= 5000
         stream = seen.pop("stream")
+        trace, _, lineage = seen.pop("trace").partition(";Lineage=")
+        assert trace == "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=0"
+        assert re.fullmatch("1:[0-9a-f]{8}:0", lineage)
         assert re.fullmatch(r"\d{4}/\d\d/\d\d/\[\$LATEST\][0-9a-f]{32}", stream)
         assert seen == {
             "event": {"text": "grüße ✓"},
@@ -80,7 +83,6 @@ async def test_python_sees_what_lambda_shows_and_its_log_is_in_order(tmp_path: P
             "memory": "128",
             "name": "probe",
             "group": "/aws/lambda/probe",
-            "trace": "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=0",
             "context": {"greeting": "grüße"},
             "tenant": "blue",
         }
