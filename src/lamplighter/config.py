@@ -37,13 +37,13 @@ class Configuration:
 
     `driver` None lets the machine decide; `insecure_listen` allows plain HTTP beyond loopback;
     `max_environments` bounds the execution environments of all functions together: further invokes wait for a free one;
+    `freeze_after_seconds` is how long an environment may be idle before it is frozen until its next invoke (0: never);
     `idle_environment_seconds` is how long an idle environment is kept before its function's own habits are known;
     `memory_share` is how much of the machine's memory may be in use when another environment starts, `max_memory_mib`
     what all environments may be promised together (None: no bound).
     `concurrent_executions` is each account's limit in each region, `requests_per_environment` how many synchronous
     invokes a second each of them stands for; a function grows by `scaling_environments` in `scaling_seconds` at most;
     `calls_per_second` bounds an account's calls of Invoke, None does not.
-    `freeze_after_seconds` is how long an environment may be idle before it is frozen until its next invoke (0: never);
     `install_runtimes` lets a function's first use install a runtime from this machine's own interpreters;
     `zygotes` lets Python functions start from the memory of an interpreter that is already up, one for each account.
     `async_concurrency` bounds the events that run at once, `async_queue_limit` those that wait; `async_time_scale`
