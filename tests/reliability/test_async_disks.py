@@ -1,7 +1,7 @@
 """Events on a disk in trouble: its power is cut, or it fills up. What was acknowledged with 202 runs all the same.
 
 The short form runs with the others; the full one (100 cuts) is
-`LAMPLIGHTER_TEST_CUTS=100 scripts/test reliability -k power`.
+`LAMPLIGHTER_TEST_CUTS=100 .venv/bin/pytest tests/reliability -k power`.
 """
 
 import contextlib
@@ -22,13 +22,14 @@ from tests.reliability.ledger import Ledger
 from tests.reliability.senders import acknowledged_by, acknowledged_so_far, create, figure, load, wait_queue_empty
 from tests.storage.disks import LoopDisk
 
+CUTS = int(os.environ.get("LAMPLIGHTER_TEST_CUTS", "2"))
 pytestmark = [
+    pytest.mark.timeout(240 + 30 * CUTS),
     pytest.mark.slow,
     pytest.mark.root,
     pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root"),
     pytest.mark.usefixtures("runtime"),
 ]
-CUTS = int(os.environ.get("LAMPLIGHTER_TEST_CUTS", "2"))
 # AWS's own times: an event that waits for many cuts must not become too old.
 SETTINGS = {"LAMPLIGHTER_ASYNC_CONCURRENCY": "16"}
 # Free space below which the storage takes nothing new.

@@ -1,7 +1,7 @@
 """Nothing acknowledged with 202 is ever lost: kill -9 of the server, SIGTERM, kill -9 of sandboxes, under load.
 
 The short form runs with the others; the full one (50 kills) is
-`LAMPLIGHTER_TEST_KILLS=50 scripts/test reliability -k async`.
+`LAMPLIGHTER_TEST_KILLS=50 .venv/bin/pytest tests/reliability -k kill_9_of_`.
 """
 
 import contextlib
@@ -21,8 +21,8 @@ from tests.reliability.conftest import StartAgain
 from tests.reliability.ledger import Ledger
 from tests.reliability.senders import acknowledged_by, create, figure, load, wait_queue_empty
 
-pytestmark = pytest.mark.slow
 KILLS = int(os.environ.get("LAMPLIGHTER_TEST_KILLS", "3"))
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240 + 30 * KILLS)]
 CONCURRENCY = 16
 # Retries come soon, but an event that waits through many kills must not become too old: 6 hours are 216 s or 1080 s.
 TIME_SCALE = 0.01 if KILLS <= 10 else 0.05
