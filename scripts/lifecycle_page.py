@@ -35,8 +35,8 @@ version changed, or the server stops.
 - **Invoke** (INVOKING, STREAMING, RESPONDED, INVOKE_EXTENSIONS). The caller is answered as soon as the function has
   responded; one who wants the log's tail gets it when the extensions are done. The environment is READY again when the
   runtime and every extension that got the event have asked for the next one. The function's timeout covers all of it.
-- **Restore** (RESTORING), under SnapStart: init ends at `/restore/next`. In an environment that is made of its version's
-  memory image this is where it begins; the after-restore hooks run, within 10 seconds, before the first event.
+- **Restore** (RESTORING), under SnapStart: init ends at `/restore/next`. In an environment that is made of the memory
+  image of its version this is where it begins; the after-restore hooks run, within 10 seconds, before the first event.
 - **Between invokes** (READY, FROZEN). An environment that has been idle for `freeze_after_seconds` (0.05) is frozen by
   the cgroup freezer: no thread runs, timers come due in the next invoke, telemetry waits. An invoke and the shutdown
   thaw it first. Where the machine has no freezer nothing is frozen; `lamplighter doctor` says so. A runtime that has
