@@ -152,6 +152,7 @@ async def test_what_is_frozen_is_thawed_when_the_spawner_dies() -> None:
             os.kill(await _house_with_sandbox(opened), signal.SIGKILL)
             await until(lambda: not [mark for mark in frozen if mark.read_text().strip() in {"1", "FROZEN"}])
             await asyncio.wait_for(sandbox.runtime.wait(), SECONDS)
+        assert traces(place, 0) == []
 
 
 async def test_kill_9_of_the_nursery_harms_no_sandbox_and_stops_no_start() -> None:
@@ -174,7 +175,7 @@ async def test_kill_9_of_the_nursery_harms_no_sandbox_and_stops_no_start() -> No
 def _has_ended(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return True
 
 

@@ -172,10 +172,17 @@ SEARCH = """def handler(event, context):
                     data = memory.read(end - start)
                 except (OSError, ValueError, OverflowError):
                     continue
-                for half in event:
-                    if (half[0] + half[1]).encode() in data.replace(repr(half).encode(), b""):
-                        found.append(half[1])
+                found += [second for first, second in event if together(data, first.encode(), second.encode())]
     return found
+
+def together(data, first, second):
+    # The whole text is never put together here: it would be found in what this search leaves behind.
+    at = data.find(first)
+    while at >= 0:
+        if data.startswith(second, at + len(first)):
+            return True
+        at = data.find(first, at + 1)
+    return False
 """
 
 

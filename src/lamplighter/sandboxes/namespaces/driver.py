@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from lamplighter.sandboxes.namespaces.client import SpawnerClient
 from lamplighter.sandboxes.namespaces.compiler import launcher_binary
 from lamplighter.sandboxes.namespaces.disks import USUAL_BYTES, DiskImages
+from lamplighter.sandboxes.namespaces.janitor import clear_up_after_spawner
 from lamplighter.sandboxes.namespaces.messages import pack
 from lamplighter.sandboxes.namespaces.sandbox import NamespaceSandbox, start_message
 from lamplighter.sandboxes.namespaces.self_check import check_isolation
@@ -153,8 +154,11 @@ class NamespaceDriver:
     async def close(self) -> None:
         async with self._opening:
             if self._client is not None:
+                was_killed = not self._client.is_alive
                 await self._client.close()
                 self._client = None
+                if was_killed:
+                    await asyncio.to_thread(clear_up_after_spawner, str(self._state_dir))
 
 
 def _refuse_odd_directory(cwd: str) -> None:

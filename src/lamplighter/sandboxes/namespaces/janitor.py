@@ -7,12 +7,33 @@ imports, like the spawner. Must not know what a sandbox is.
 import fcntl
 import os
 import time
+import zlib
 
 from lamplighter.sandboxes.cgroups import CgroupTree
 
 _RETRY_SECONDS = 0.005
 _LOCK_SECONDS = 5.0
 _END_SECONDS = 10.0
+
+
+def number_of(state_dir: str) -> int:
+    """Tells the lamplighters of one machine apart: 32 bits."""
+    return zlib.crc32(os.fsencode(state_dir))
+
+
+def tree_of(state_dir: str) -> CgroupTree:
+    return CgroupTree.of_machine(f"lamplighter-{number_of(state_dir):08x}")
+
+
+def clear_up_after_spawner(state_dir: str) -> None:
+    """What a spawner does at its end, for one that was killed. Blocking."""
+    lock = take_lock(state_dir)
+    try:
+        tree = tree_of(state_dir)
+        remove_left_overs(tree)
+        tree.remove()
+    finally:
+        os.close(lock)
 
 
 def remove_left_overs(tree: CgroupTree) -> None:

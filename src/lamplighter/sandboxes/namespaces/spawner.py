@@ -16,10 +16,9 @@ import signal
 import socket
 import sys
 import time
-import zlib
 
-from lamplighter.sandboxes.cgroups import Cgroup, CgroupTree
-from lamplighter.sandboxes.namespaces.janitor import remove_left_overs, take_lock
+from lamplighter.sandboxes.cgroups import Cgroup
+from lamplighter.sandboxes.namespaces.janitor import number_of, remove_left_overs, take_lock, tree_of
 from lamplighter.sandboxes.namespaces.messages import pack, receive, send
 
 _FIRST_HOST_ID = 1_500_000_000  # above what distributions hand out, below 2**31
@@ -65,9 +64,8 @@ class Spawner:
         self._wanted_blanks = {disk: blanks}  # by disk image: the usual one, and the other one asked for last
         self._disk = disk
         self._is_root = os.geteuid() == 0
-        instance = zlib.crc32(os.fsencode(state_dir))
-        self._first_id = _FIRST_HOST_ID + instance % _RANGES * _IDS_PER_RANGE
-        self._tree = CgroupTree.of_machine(f"lamplighter-{instance:08x}")
+        self._first_id = _FIRST_HOST_ID + number_of(state_dir) % _RANGES * _IDS_PER_RANGE
+        self._tree = tree_of(state_dir)
         self._poll = select.epoll()
         self._boxes: dict[int, Box] = {}  # by slot
         self._by_birth: dict[int, Box] = {}
