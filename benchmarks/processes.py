@@ -61,11 +61,12 @@ def tree_cpu_seconds(root: int) -> float:
 
 
 def is_runtime(pid: int) -> bool:
-    """Whether this is the runtime process of a sandbox, told by its command line."""
+    """Whether this is the runtime process of a sandbox, told by its command line: its own, or its memory image's."""
     try:
-        return b"/var/runtime/" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return False
+    return b"/var/runtime/" in command or b"/run/boot_image.py" in command
 
 
 def descriptors(pid: int) -> int:

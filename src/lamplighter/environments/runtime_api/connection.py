@@ -6,6 +6,7 @@ of the server's work for a warm invoke; whatever looks different in the least go
 """
 
 import asyncio
+import os
 from typing import cast
 
 from lamplighter.environments.machine import State
@@ -62,8 +63,9 @@ class RuntimeConnection(HttpConnection):
     """A connection that is itself the exchange of a poll that came the short way."""
 
     # More attributes than CPython 3.11 keeps in line (30): in slots each is read and written at twice the speed.
-    __slots__ = ("_content_type", "_environment", "_has_unread_event", "_held", "_hold_of_all", "_is_admitted",
-                 "_is_parked", "_known_poll", "_known_response", "_missing", "_pieces", "_taken")  # fmt: skip
+    __slots__ = ("_content_type", "_descriptor", "_environment", "_has_unread_event", "_held", "_hold_of_all",
+                 "_is_admitted", "_is_parked", "_known_poll", "_known_response", "_missing", "_pieces",
+                 "_taken")  # fmt: skip
 
     def __init__(self, server: Owner, peer: Peer, hold: Hold) -> None:
         super().__init__(server)
@@ -71,6 +73,7 @@ class RuntimeConnection(HttpConnection):
         self._is_admitted = False
         self._taken = 0  # bytes of it that this connection keeps
         self._environment = peer
+        self._descriptor = -1
         self._is_parked = False
         self._has_unread_event = False  # nothing has come since an event was given to this connection
         self._held = b""
@@ -85,10 +88,13 @@ class RuntimeConnection(HttpConnection):
         self._is_admitted = self._hold_of_all.admit()
         if self._is_admitted:
             super().connection_made(transport)
+            connected = transport.get_extra_info("socket")
+            self._descriptor = -1 if connected is None else connected.fileno()
         else:  # to tell it so politely would keep a descriptor of the server's for a while
             cast("asyncio.Transport", transport).abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._descriptor = -1
         # The kernel resets a connection that is closed over unread bytes, and only then.
         if self._has_unread_event and isinstance(exc, ConnectionResetError):
             self._environment.event_was_not_read()
@@ -200,7 +206,7 @@ class RuntimeConnection(HttpConnection):
         pieces, self._pieces = self._pieces, []
         if self._environment.state is State.INVOKING:
             if self._transport is not None and not self._transport.is_closing():
-                self._transport.write(ACCEPTED)
+                self._write_now(self._transport, ACCEPTED)
             self._environment.runtime_responded(b"".join(pieces) if pieces else piece, self._content_type)
         else:
             # The invoke ended under it (its time was up): the sandbox is on its way out, and so is this connection.
@@ -230,7 +236,7 @@ class RuntimeConnection(HttpConnection):
             fields = "".join([f"{name}: {_one_line(value)}\r\n" for name, value in headers])
         head = f"{STATUS_LINES[status]}{fields}Content-Length: {len(body)}\r\n\r\n".encode("latin-1", "replace")
         if len(body) <= _COPY_BYTES:
-            transport.write(head + body)
+            self._write_now(transport, head + body)
         else:
             transport.writelines((head, body))
         if self._held:
@@ -238,6 +244,20 @@ class RuntimeConnection(HttpConnection):
             self._let_go()
             self.data_received(held)
         return True
+
+    def _write_now(self, transport: asyncio.WriteTransport, data: bytes) -> None:
+        """Write past the transport if nothing waits in it: uvloop would write when it has dealt with all that has come,
+        and until then the runtime would sleep, and a core with it.
+        """
+        if self._descriptor >= 0 and not transport.get_write_buffer_size():
+            try:
+                sent = os.write(self._descriptor, data)
+            except OSError:
+                sent = 0  # full, or gone: the transport finds out which
+            if sent == len(data):
+                return
+            data = data[sent:]
+        transport.write(data)
 
     def _hold(self, data: bytes) -> None:
         """Bytes behind a poll that is not answered yet: a pipelining client. They wait for their turn."""
